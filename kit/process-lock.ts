@@ -1,0 +1,36 @@
+/**
+ * A lock that lives exactly as long as the process that holds it, `kill -9` included.
+ *
+ * It is SQLite's own file lock (fcntl on Linux and macOS): the kernel drops it when the process is gone,
+ * children don't inherit it, and there is no stale pid to misread.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { OpenCraneError } from './errors.ts';
+
+/** A lock that is held. */
+export interface ProcessLock {
+  release(): void;
+}
+
+/** Takes the lock at `path`, or throws `already_exists` at once when another process holds it. */
+export function takeProcessLock(path: string, whose: string): ProcessLock {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database.close();
+    throw new OpenCraneError(
+      'already_exists',
+      'lock_held',
+      `${whose} is already running: another process holds ${path}`,
+      {
+        cause,
+        mend: 'stop the other one first',
+      },
+    );
+  }
+  return { release: () => database.close() };
+}
