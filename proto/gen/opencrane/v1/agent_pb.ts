@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file opencrane/v1/agent.proto.
  */
 export const file_opencrane_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChhvcGVuY3JhbmUvdjEvYWdlbnQucHJvdG8SDG9wZW5jcmFuZS52MSKuAwoOQ29ubmVjdFJlcXVlc3QSGQoIc2VxdWVuY2UYASABKANCB7pIBCICKAESJAoFaGVsbG8YAiABKAsyEy5vcGVuY3JhbmUudjEuSGVsbG9IABIoCgdyZWNlaXB0GAMgASgLMhUub3BlbmNyYW5lLnYxLlJlY2VpcHRIABImCgZoZWFsdGgYBCABKAsyFC5vcGVuY3JhbmUudjEuSGVhbHRoSAASLAoJaGVhcnRiZWF0GAUgASgLMhcub3BlbmNyYW5lLnYxLkhlYXJ0YmVhdEgAEioKCHByb2dyZXNzGAYgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzSAASNwoPcnVudGltZV9yZXF1ZXN0GAcgASgLMhwub3BlbmNyYW5lLnYxLlJ1bnRpbWVSZXF1ZXN0SAASLQoKZnVsbF9zdGF0ZRgIIAEoCzIXLm9wZW5jcmFuZS52MS5GdWxsU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgJIAEoCzIbLm9wZW5jcmFuZS52MS5Db21tYW5kUmVzdWx0SABCEAoHbWVzc2FnZRIFukgCCAEitQIKD0Nvbm5lY3RSZXNwb25zZRIoCgd3ZWxjb21lGAEgASgLMhUub3BlbmNyYW5lLnYxLldlbGNvbWVIABIkCgVvZmZlchgCIAEoCzITLm9wZW5jcmFuZS52MS5PZmZlckgAEigKB2NvbW1hbmQYAyABKAsyFS5vcGVuY3JhbmUudjEuQ29tbWFuZEgAEjwKEnJlcXVlc3RfZnVsbF9zdGF0ZRgEIAEoCzIeLm9wZW5jcmFuZS52MS5SZXF1ZXN0RnVsbFN0YXRlSAASNQoOcnVudGltZV9hbnN3ZXIYBSABKAsyGy5vcGVuY3JhbmUudjEuUnVudGltZUFuc3dlckgAEigKB2dvb2RieWUYBiABKAsyFS5vcGVuY3JhbmUudjEuR29vZGJ5ZUgAQgkKB21lc3NhZ2UitwIKBUhlbGxvEjsKBnRlbmFudBgBIAEoCUIrukgociYyJF5bYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/JBIeCgtpbnN0YW5jZV9pZBgCIAEoCUIJukgGcgQQCBhAEh4KDWFnZW50X3ZlcnNpb24YAyABKAlCB7pIBHICGEASIQoQcHJvdG9jb2xfdmVyc2lvbhgEIAEoBUIHukgEGgIoARIyCgxjYXBhYmlsaXRpZXMYBSADKA4yEi5vcGVuY3JhbmUudjEuS2luZEIIukgFkgECEBASMAoFa2luZHMYBiADKAsyFy5vcGVuY3JhbmUudjEuS2luZFN0YXRlQgi6SAWSAQIQEBIoCghwbGF0Zm9ybRgHIAEoCzIWLm9wZW5jcmFuZS52MS5QbGF0Zm9ybSJVCghQbGF0Zm9ybRIdCgxub2RlX3ZlcnNpb24YASABKAlCB7pIBHICGCASEwoCb3MYAiABKAlCB7pIBHICGCASFQoEYXJjaBgDIAEoCUIHukgEcgIYICKMAQoJS2luZFN0YXRlEiAKBGtpbmQYASABKA4yEi5vcGVuY3JhbmUudjEuS2luZBIYChBzZXJ2aW5nX3JldmlzaW9uGAIgASgDEhYKDnNlcnZpbmdfZGlnZXN0GAMgASgJEhUKDWZhaWxlZF9kaWdlc3QYBCABKAkSFAoMZmFpbGVkX25vbmNlGAUgASgJIlkKCUZ1bGxTdGF0ZRImCgVraW5kcxgBIAMoCzIXLm9wZW5jcmFuZS52MS5LaW5kU3RhdGUSJAoGaGVhbHRoGAIgASgLMhQub3BlbmNyYW5lLnYxLkhlYWx0aCKjAQoGSGVhbHRoEiUKBHJvb3QYASABKAsyFy5vcGVuY3JhbmUudjEuQ29tcG9uZW50EhMKC2dhdGV3YXlfdXJsGAIgASgJEhMKC2dhdGV3YXlfcGlkGAMgASgDEhgKEG9wZW5jbGF3X3ZlcnNpb24YBCABKAkSHwoXZWZmZWN0aXZlX2NvbmZpZ19kaWdlc3QYBSABKAkSDQoFZHJpZnQYBiADKAkiJAoJSGVhcnRiZWF0EhcKD2FnZW50X3Jzc19ieXRlcxgBIAEoAyJJCg5SdW50aW1lUmVxdWVzdBIdCgpyZXF1ZXN0X2lkGAEgASgJQgm6SAZyBBABGEASGAoHdmVyc2lvbhgCIAEoCUIHukgEcgIYQCJqCg1SdW50aW1lQW5zd2VyEhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjZXB0ZWQYAiABKAgSDwoHdmVyc2lvbhgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEhEKCXVuY2hhbmdlZBgFIAEoCCJACgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSIQoZaGVhcnRiZWF0X2ludGVydmFsX21pbGxpcxgCIAEoAyLFAQoFT2ZmZXISIAoEa2luZBgBIAEoDjISLm9wZW5jcmFuZS52MS5LaW5kEhAKCHJldmlzaW9uGAIgASgDEg4KBmRpZ2VzdBgDIAEoCRINCgVub25jZRgEIAEoCRItCgZjb25maWcYBSABKAsyGy5vcGVuY3JhbmUudjEuQ29uZmlnUGF5bG9hZEgAEi8KB3J1bnRpbWUYBiABKAsyHC5vcGVuY3JhbmUudjEuUnVudGltZVBheWxvYWRIAEIJCgdwYXlsb2FkIiEKDUNvbmZpZ1BheWxvYWQSEAoIZG9jdW1lbnQYASABKAwipAEKDlJ1bnRpbWVQYXlsb2FkEg8KB3ZlcnNpb24YASABKAkSFQoNYnVuZGxlX2RpZ2VzdBgCIAEoCRIUCgxidW5kbGVfYnl0ZXMYAyABKAMSEQoJcGlubmVkX2J5GAQgASgJEhEKCXBpbm5lZF9hdBgFIAEoCRISCgpwaW5fcmVhc29uGAYgASgJEhoKEnJlc3RvcmVfa2VwdF9zdGF0ZRgHIAEoCCKGAQoHQ29tbWFuZBISCgpjb21tYW5kX2lkGAEgASgJEi8KB3Jlc3RhcnQYAiABKAsyHC5vcGVuY3JhbmUudjEuUmVzdGFydENvbW1hbmRIABIrCgVkcmFpbhgDIAEoCzIaLm9wZW5jcmFuZS52MS5EcmFpbkNvbW1hbmRIAEIJCgdjb21tYW5kIhAKDlJlc3RhcnRDb21tYW5kIg4KDERyYWluQ29tbWFuZCJFCg1Db21tYW5kUmVzdWx0EhsKCmNvbW1hbmRfaWQYASABKAlCB7pIBHICGEASFwoFZXJyb3IYAiABKAlCCLpIBXIDGIBAIhIKEFJlcXVlc3RGdWxsU3RhdGUiVgoHR29vZGJ5ZRIrCgZyZWFzb24YASABKA4yGy5vcGVuY3JhbmUudjEuR29vZGJ5ZVJlYXNvbhIeChZyZWNvbm5lY3RfYWZ0ZXJfbWlsbGlzGAIgASgDIlgKD1JlYWRCbG9iUmVxdWVzdBIsCgZkaWdlc3QYASABKAlCHLpIGXIXMhVec2hhMjU2OlswLTlhLWZdezY0fSQSFwoGb2Zmc2V0GAIgASgDQge6SAQiAigAIjUKEFJlYWRCbG9iUmVzcG9uc2USDAoEZGF0YRgBIAEoDBITCgt0b3RhbF9ieXRlcxgCIAEoAyriAQoNR29vZGJ5ZVJlYXNvbhIeChpHT09EQllFX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF0dPT0RCWUVfUkVBU09OX1NIVVRET1dOEAESGwoXR09PREJZRV9SRUFTT05fUkVQTEFDRUQQAhIaChZHT09EQllFX1JFQVNPTl9NQVhfQUdFEAMSIQodR09PREJZRV9SRUFTT05fVEVOQU5UX0RFTEVURUQQBBIdChlHT09EQllFX1JFQVNPTl9PVkVSTE9BREVEEAUSGQoVR09PREJZRV9SRUFTT05fU0lMRU5UEAYypwEKDEFnZW50U2VydmljZRJKCgdDb25uZWN0Ehwub3BlbmNyYW5lLnYxLkNvbm5lY3RSZXF1ZXN0Gh0ub3BlbmNyYW5lLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESSwoIUmVhZEJsb2ISHS5vcGVuY3JhbmUudjEuUmVhZEJsb2JSZXF1ZXN0Gh4ub3BlbmNyYW5lLnYxLlJlYWRCbG9iUmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate, file_opencrane_v1_common]);
+  fileDesc("ChhvcGVuY3JhbmUvdjEvYWdlbnQucHJvdG8SDG9wZW5jcmFuZS52MSKuAwoOQ29ubmVjdFJlcXVlc3QSGQoIc2VxdWVuY2UYASABKANCB7pIBCICKAESJAoFaGVsbG8YAiABKAsyEy5vcGVuY3JhbmUudjEuSGVsbG9IABIoCgdyZWNlaXB0GAMgASgLMhUub3BlbmNyYW5lLnYxLlJlY2VpcHRIABImCgZoZWFsdGgYBCABKAsyFC5vcGVuY3JhbmUudjEuSGVhbHRoSAASLAoJaGVhcnRiZWF0GAUgASgLMhcub3BlbmNyYW5lLnYxLkhlYXJ0YmVhdEgAEioKCHByb2dyZXNzGAYgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzSAASNwoPcnVudGltZV9yZXF1ZXN0GAcgASgLMhwub3BlbmNyYW5lLnYxLlJ1bnRpbWVSZXF1ZXN0SAASLQoKZnVsbF9zdGF0ZRgIIAEoCzIXLm9wZW5jcmFuZS52MS5GdWxsU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgJIAEoCzIbLm9wZW5jcmFuZS52MS5Db21tYW5kUmVzdWx0SABCEAoHbWVzc2FnZRIFukgCCAEi7AIKD0Nvbm5lY3RSZXNwb25zZRIoCgd3ZWxjb21lGAEgASgLMhUub3BlbmNyYW5lLnYxLldlbGNvbWVIABIkCgVvZmZlchgCIAEoCzITLm9wZW5jcmFuZS52MS5PZmZlckgAEigKB2NvbW1hbmQYAyABKAsyFS5vcGVuY3JhbmUudjEuQ29tbWFuZEgAEjwKEnJlcXVlc3RfZnVsbF9zdGF0ZRgEIAEoCzIeLm9wZW5jcmFuZS52MS5SZXF1ZXN0RnVsbFN0YXRlSAASNQoOcnVudGltZV9hbnN3ZXIYBSABKAsyGy5vcGVuY3JhbmUudjEuUnVudGltZUFuc3dlckgAEigKB2dvb2RieWUYBiABKAsyFS5vcGVuY3JhbmUudjEuR29vZGJ5ZUgAEjUKDnJlY2VpcHRfc3RvcmVkGAcgASgLMhsub3BlbmNyYW5lLnYxLlJlY2VpcHRTdG9yZWRIAEIJCgdtZXNzYWdlIrcCCgVIZWxsbxI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSHgoLaW5zdGFuY2VfaWQYAiABKAlCCbpIBnIEEAgYQBIeCg1hZ2VudF92ZXJzaW9uGAMgASgJQge6SARyAhhAEiEKEHByb3RvY29sX3ZlcnNpb24YBCABKAVCB7pIBBoCKAESMgoMY2FwYWJpbGl0aWVzGAUgAygOMhIub3BlbmNyYW5lLnYxLktpbmRCCLpIBZIBAhAQEjAKBWtpbmRzGAYgAygLMhcub3BlbmNyYW5lLnYxLktpbmRTdGF0ZUIIukgFkgECEBASKAoIcGxhdGZvcm0YByABKAsyFi5vcGVuY3JhbmUudjEuUGxhdGZvcm0iVQoIUGxhdGZvcm0SHQoMbm9kZV92ZXJzaW9uGAEgASgJQge6SARyAhggEhMKAm9zGAIgASgJQge6SARyAhggEhUKBGFyY2gYAyABKAlCB7pIBHICGCAijAEKCUtpbmRTdGF0ZRIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSGAoQc2VydmluZ19yZXZpc2lvbhgCIAEoAxIWCg5zZXJ2aW5nX2RpZ2VzdBgDIAEoCRIVCg1mYWlsZWRfZGlnZXN0GAQgASgJEhQKDGZhaWxlZF9ub25jZRgFIAEoCSJZCglGdWxsU3RhdGUSJgoFa2luZHMYASADKAsyFy5vcGVuY3JhbmUudjEuS2luZFN0YXRlEiQKBmhlYWx0aBgCIAEoCzIULm9wZW5jcmFuZS52MS5IZWFsdGgiowEKBkhlYWx0aBIlCgRyb290GAEgASgLMhcub3BlbmNyYW5lLnYxLkNvbXBvbmVudBITCgtnYXRld2F5X3VybBgCIAEoCRITCgtnYXRld2F5X3BpZBgDIAEoAxIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEh8KF2VmZmVjdGl2ZV9jb25maWdfZGlnZXN0GAUgASgJEg0KBWRyaWZ0GAYgAygJIiQKCUhlYXJ0YmVhdBIXCg9hZ2VudF9yc3NfYnl0ZXMYASABKAMiSQoOUnVudGltZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKAlCB7pIBHICGEAiagoNUnVudGltZUFuc3dlchISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCGFjY2VwdGVkGAIgASgIEg8KB3ZlcnNpb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIRCgl1bmNoYW5nZWQYBSABKAgiQAoHV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEiEKGWhlYXJ0YmVhdF9pbnRlcnZhbF9taWxsaXMYAiABKAMiIwoNUmVjZWlwdFN0b3JlZBISCgpyZWNlaXB0X2lkGAEgASgJIsUBCgVPZmZlchIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSEAoIcmV2aXNpb24YAiABKAMSDgoGZGlnZXN0GAMgASgJEg0KBW5vbmNlGAQgASgJEi0KBmNvbmZpZxgFIAEoCzIbLm9wZW5jcmFuZS52MS5Db25maWdQYXlsb2FkSAASLwoHcnVudGltZRgGIAEoCzIcLm9wZW5jcmFuZS52MS5SdW50aW1lUGF5bG9hZEgAQgkKB3BheWxvYWQiIQoNQ29uZmlnUGF5bG9hZBIQCghkb2N1bWVudBgBIAEoDCKkAQoOUnVudGltZVBheWxvYWQSDwoHdmVyc2lvbhgBIAEoCRIVCg1idW5kbGVfZGlnZXN0GAIgASgJEhQKDGJ1bmRsZV9ieXRlcxgDIAEoAxIRCglwaW5uZWRfYnkYBCABKAkSEQoJcGlubmVkX2F0GAUgASgJEhIKCnBpbl9yZWFzb24YBiABKAkSGgoScmVzdG9yZV9rZXB0X3N0YXRlGAcgASgIIoYBCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSLwoHcmVzdGFydBgCIAEoCzIcLm9wZW5jcmFuZS52MS5SZXN0YXJ0Q29tbWFuZEgAEisKBWRyYWluGAMgASgLMhoub3BlbmNyYW5lLnYxLkRyYWluQ29tbWFuZEgAQgkKB2NvbW1hbmQiEAoOUmVzdGFydENvbW1hbmQiDgoMRHJhaW5Db21tYW5kIkUKDUNvbW1hbmRSZXN1bHQSGwoKY29tbWFuZF9pZBgBIAEoCUIHukgEcgIYQBIXCgVlcnJvchgCIAEoCUIIukgFcgMYgEAiEgoQUmVxdWVzdEZ1bGxTdGF0ZSJWCgdHb29kYnllEisKBnJlYXNvbhgBIAEoDjIbLm9wZW5jcmFuZS52MS5Hb29kYnllUmVhc29uEh4KFnJlY29ubmVjdF9hZnRlcl9taWxsaXMYAiABKAMiWAoPUmVhZEJsb2JSZXF1ZXN0EiwKBmRpZ2VzdBgBIAEoCUIcukgZchcyFV5zaGEyNTY6WzAtOWEtZl17NjR9JBIXCgZvZmZzZXQYAiABKANCB7pIBCICKAAiNQoQUmVhZEJsb2JSZXNwb25zZRIMCgRkYXRhGAEgASgMEhMKC3RvdGFsX2J5dGVzGAIgASgDKuIBCg1Hb29kYnllUmVhc29uEh4KGkdPT0RCWUVfUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXR09PREJZRV9SRUFTT05fU0hVVERPV04QARIbChdHT09EQllFX1JFQVNPTl9SRVBMQUNFRBACEhoKFkdPT0RCWUVfUkVBU09OX01BWF9BR0UQAxIhCh1HT09EQllFX1JFQVNPTl9URU5BTlRfREVMRVRFRBAEEh0KGUdPT0RCWUVfUkVBU09OX09WRVJMT0FERUQQBRIZChVHT09EQllFX1JFQVNPTl9TSUxFTlQQBjKnAQoMQWdlbnRTZXJ2aWNlEkoKB0Nvbm5lY3QSHC5vcGVuY3JhbmUudjEuQ29ubmVjdFJlcXVlc3QaHS5vcGVuY3JhbmUudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJLCghSZWFkQmxvYhIdLm9wZW5jcmFuZS52MS5SZWFkQmxvYlJlcXVlc3QaHi5vcGVuY3JhbmUudjEuUmVhZEJsb2JSZXNwb25zZTABYgZwcm90bzM", [file_buf_validate_validate, file_opencrane_v1_common]);
 
 /**
  * ConnectRequest is a message of the agent.
@@ -166,6 +166,14 @@ export type ConnectResponse = Message<"opencrane.v1.ConnectResponse"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * A receipt is in the database and need not be sent again.
+     *
+     * @generated from field: opencrane.v1.ReceiptStored receipt_stored = 7;
+     */
+    value: ReceiptStored;
+    case: "receiptStored";
   } | { case: undefined; value?: undefined };
 };
 
@@ -534,6 +542,27 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_opencrane_v1_agent, 10);
 
 /**
+ * ReceiptStored names a receipt that is in the database.
+ *
+ * @generated from message opencrane.v1.ReceiptStored
+ */
+export type ReceiptStored = Message<"opencrane.v1.ReceiptStored"> & {
+  /**
+   * The receipt's id.
+   *
+   * @generated from field: string receipt_id = 1;
+   */
+  receiptId: string;
+};
+
+/**
+ * Describes the message opencrane.v1.ReceiptStored.
+ * Use `create(ReceiptStoredSchema)` to create a new message.
+ */
+export const ReceiptStoredSchema: GenMessage<ReceiptStored> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 11);
+
+/**
  * Offer is desired state of one kind.
  *
  * @generated from message opencrane.v1.Offer
@@ -596,7 +625,7 @@ export type Offer = Message<"opencrane.v1.Offer"> & {
  * Use `create(OfferSchema)` to create a new message.
  */
 export const OfferSchema: GenMessage<Offer> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 11);
+  messageDesc(file_opencrane_v1_agent, 12);
 
 /**
  * ConfigPayload is the managed part of OpenClaw's configuration.
@@ -617,7 +646,7 @@ export type ConfigPayload = Message<"opencrane.v1.ConfigPayload"> & {
  * Use `create(ConfigPayloadSchema)` to create a new message.
  */
 export const ConfigPayloadSchema: GenMessage<ConfigPayload> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 12);
+  messageDesc(file_opencrane_v1_agent, 13);
 
 /**
  * RuntimePayload is an OpenClaw version.
@@ -680,7 +709,7 @@ export type RuntimePayload = Message<"opencrane.v1.RuntimePayload"> & {
  * Use `create(RuntimePayloadSchema)` to create a new message.
  */
 export const RuntimePayloadSchema: GenMessage<RuntimePayload> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 13);
+  messageDesc(file_opencrane_v1_agent, 14);
 
 /**
  * Command is something to do now.
@@ -724,7 +753,7 @@ export type Command = Message<"opencrane.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 14);
+  messageDesc(file_opencrane_v1_agent, 15);
 
 /**
  * RestartCommand restarts OpenClaw, drained.
@@ -739,7 +768,7 @@ export type RestartCommand = Message<"opencrane.v1.RestartCommand"> & {
  * Use `create(RestartCommandSchema)` to create a new message.
  */
 export const RestartCommandSchema: GenMessage<RestartCommand> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 15);
+  messageDesc(file_opencrane_v1_agent, 16);
 
 /**
  * DrainCommand finishes running turns and stops OpenClaw.
@@ -754,7 +783,7 @@ export type DrainCommand = Message<"opencrane.v1.DrainCommand"> & {
  * Use `create(DrainCommandSchema)` to create a new message.
  */
 export const DrainCommandSchema: GenMessage<DrainCommand> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 16);
+  messageDesc(file_opencrane_v1_agent, 17);
 
 /**
  * CommandResult answers a command.
@@ -782,7 +811,7 @@ export type CommandResult = Message<"opencrane.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 17);
+  messageDesc(file_opencrane_v1_agent, 18);
 
 /**
  * RequestFullState asks for a FullState.
@@ -797,7 +826,7 @@ export type RequestFullState = Message<"opencrane.v1.RequestFullState"> & {
  * Use `create(RequestFullStateSchema)` to create a new message.
  */
 export const RequestFullStateSchema: GenMessage<RequestFullState> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 18);
+  messageDesc(file_opencrane_v1_agent, 19);
 
 /**
  * Goodbye is the last message of a stream that the coordinator ends.
@@ -825,7 +854,7 @@ export type Goodbye = Message<"opencrane.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 19);
+  messageDesc(file_opencrane_v1_agent, 20);
 
 /**
  * ReadBlobRequest names a bundle.
@@ -853,7 +882,7 @@ export type ReadBlobRequest = Message<"opencrane.v1.ReadBlobRequest"> & {
  * Use `create(ReadBlobRequestSchema)` to create a new message.
  */
 export const ReadBlobRequestSchema: GenMessage<ReadBlobRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 20);
+  messageDesc(file_opencrane_v1_agent, 21);
 
 /**
  * ReadBlobResponse is a piece of a bundle.
@@ -881,7 +910,7 @@ export type ReadBlobResponse = Message<"opencrane.v1.ReadBlobResponse"> & {
  * Use `create(ReadBlobResponseSchema)` to create a new message.
  */
 export const ReadBlobResponseSchema: GenMessage<ReadBlobResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_agent, 21);
+  messageDesc(file_opencrane_v1_agent, 22);
 
 /**
  * GoodbyeReason is why the coordinator ends a stream.

@@ -1,0 +1,41 @@
+/** What the agent plane needs from the rest of the coordinator. */
+
+import type { Digest } from '@opencrane/kit/digest.ts';
+import type { Health, Hello, RuntimeAnswer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { Progress, Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { PreparedOffer } from '../offers/offer.ts';
+
+/** Answers what a tenant should serve. */
+export interface DesiredState {
+  /** The newest offers of a tenant, one per kind that has desired state. Throws `not_found` for a tenant that does not exist. */
+  offersFor(tenant: string): Promise<readonly PreparedOffer[]>;
+  /** Calls back after desired state changed; returns how to stop. `'all'` when the organisation's layer changed. */
+  onChange(listener: (tenants: 'all' | readonly string[]) => void): () => void;
+}
+
+/** Is told what agents say. Calls for one tenant come one after the other. */
+export interface AgentObserver {
+  connected(tenant: string, hello: Hello, sessionId: string): Promise<void>;
+  /** Resolves once the receipt is in the database; a receipt id that is there already changes nothing. */
+  receipt(tenant: string, receipt: Receipt): Promise<void>;
+  health(tenant: string, health: Health): Promise<void>;
+  progress(tenant: string, progress: Progress): void;
+  heartbeat(tenant: string): void;
+  /** The session that ended may be an older one than the tenant holds now; only its own id ends it. */
+  disconnected(tenant: string, sessionId: string, why: string): Promise<void>;
+  /** A tenant's `openclaw update`. Resolves when a new offer has been decided on, or refused. */
+  runtimeRequest(tenant: string, version: string): Promise<Omit<RuntimeAnswer, '$typeName' | '$unknown' | 'requestId'>>;
+}
+
+/** Checks an agent's bearer token. Throws `unauthenticated` with what is wrong. */
+export interface AgentTokenVerifier {
+  verify(token: string): Promise<{ readonly tenant: string; readonly expiresAtMillis: number }>;
+}
+
+/** Reads bundles by digest. Throws `not_found`. */
+export interface BlobSource {
+  open(
+    digest: Digest,
+    offset: number,
+  ): Promise<{ readonly totalBytes: number; readonly chunks: AsyncIterable<Uint8Array> }>;
+}
