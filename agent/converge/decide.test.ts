@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Digest, digestOf } from '@opencrane/kit/digest.ts';
+import fc from 'fast-check';
+import { type AppliedKind, decide, type Offered, type Serving, type Situation, type Step } from './decide.ts';
+
+const [a, b] = [digestOf('a'), digestOf('b')];
+const serves = (digest: Digest, revision = 1n): Serving => ({ digest, revision });
+const offer = (digest: Digest, revision = 1n, nonce = 'n1'): Offered => ({ digest, revision, nonce });
+
+const atRest: Situation = {
+  upgradeCutOff: false,
+  serving: { runtime: serves(a), config: serves(a) },
+  offered: {},
+  refused: {},
+  openclaw: 'running',
+  wantedRunning: true,
+  restartRequested: false,
+};
+
+const cases: readonly { reason: string; change: Partial<Situation>; step: Step }[] = [
+  { reason: 'nothing to do is said, not spun on', change: {}, step: { do: 'wait', for: 'a change' } },
+  {
+    reason: 'an upgrade that was cut off comes before any offer, or two would interleave',
+    change: { upgradeCutOff: true, offered: { config: offer(b) } },
+    step: { do: 'resume-upgrade' },
+  },
+  {
+    reason: 'a first boot waits for a runtime rather than starting nothing',
+    change: { serving: {}, openclaw: 'stopped' },
+    step: { do: 'wait', for: 'the coordinator to offer a runtime' },
+  },
+  {
+    reason: 'a first boot takes the runtime before the config, which only that runtime can check',
+    change: { serving: {}, openclaw: 'stopped', offered: { runtime: offer(a), config: offer(b) } },
+    step: { do: 'apply', kind: 'runtime' },
+  },
+  {
+    reason: 'a config that waits while OpenClaw is down is rendered before the start',
+    change: { openclaw: 'stopped', offered: { config: offer(b) } },
+    step: { do: 'apply', kind: 'config' },
+  },
+  { reason: 'last-good starts with no coordinator in reach', change: { openclaw: 'stopped' }, step: { do: 'start' } },
+  {
+    reason: 'a new runtime may mend an OpenClaw that cannot start',
+    change: { openclaw: 'failed', offered: { runtime: offer(b) } },
+    step: { do: 'apply', kind: 'runtime' },
+  },
+  {
+    reason: 'a failed OpenClaw is not started again and again with what failed',
+    change: { openclaw: 'failed' },
+    step: { do: 'wait', for: 'an offer that mends OpenClaw' },
+  },
+  {
+    reason: 'the same digest under a new revision touches nothing',
+    change: { offered: { runtime: offer(a, 2n) } },
+    step: { do: 'note', kind: 'runtime' },
+  },
+  {
+    reason: 'a refused digest is not tried again by itself',
+    change: { offered: { config: offer(b) }, refused: { config: { digest: b, nonce: 'n1' } } },
+    step: { do: 'wait', for: 'a change' },
+  },
+  {
+    reason: 'a refused digest under a new nonce is an order to try again',
+    change: { offered: { config: offer(b, 2n, 'n2') }, refused: { config: { digest: b, nonce: 'n1' } } },
+    step: { do: 'apply', kind: 'config' },
+  },
+  { reason: 'a drain stops what runs', change: { wantedRunning: false }, step: { do: 'stop' } },
+  {
+    reason: 'a drained OpenClaw stays down',
+    change: { wantedRunning: false, openclaw: 'stopped' },
+    step: { do: 'wait', for: 'a restart, after the drain' },
+  },
+  {
+    reason: 'a restart is one step, not a stop and a start that a crash could part',
+    change: { restartRequested: true },
+    step: { do: 'restart' },
+  },
+];
+
+for (const { reason, change, step } of cases)
+  test(reason, () => assert.deepEqual(decide({ ...atRest, ...change }), step));
+
+test('whatever the situation, carrying out the steps comes to rest with the offers served or refused', () => {
+  const digest = fc.constantFrom(a, b);
+  const revision = fc.bigInt({ min: 1n, max: 3n });
+  const nonce = fc.constantFrom('n1', 'n2');
+  const each = <T>(value: fc.Arbitrary<T>) => fc.record({ runtime: value, config: value }, { requiredKeys: [] });
+  const situations = fc.record({
+    upgradeCutOff: fc.boolean(),
+    serving: each(fc.record({ digest, revision })),
+    offered: each(fc.record({ digest, revision, nonce })),
+    refused: each(fc.record({ digest, nonce })),
+    openclaw: fc.constantFrom('stopped', 'running', 'failed'),
+    wantedRunning: fc.boolean(),
+    restartRequested: fc.boolean(),
+  }) as fc.Arbitrary<Situation>; // absent and undefined differ only under exactOptionalPropertyTypes
+  fc.assert(
+    fc.property(situations, fc.infiniteStream(fc.boolean()), (start, outcomes) => {
+      let now = start;
+      for (let steps = 0; steps < 12; steps += 1) {
+        const step = decide(now);
+        if (step.do === 'wait') return;
+        now = carryOut(now, step, outcomes.next().value ?? true);
+      }
+      assert.fail('did not come to rest');
+    }),
+  );
+});
+
+/** The situation after a step, with `succeeds` deciding how an attempt ends. */
+function carryOut(now: Situation, step: Step, succeeds: boolean): Situation {
+  switch (step.do) {
+    case 'resume-upgrade':
+      return { ...now, upgradeCutOff: false };
+    case 'start':
+    case 'restart':
+      return { ...now, openclaw: succeeds ? 'running' : 'failed', restartRequested: false };
+    case 'stop':
+      return { ...now, openclaw: 'stopped' };
+    case 'note':
+    case 'apply':
+      return answered(now, step.kind, succeeds || step.do === 'note');
+    case 'wait':
+      return now;
+  }
+}
+
+function answered(now: Situation, kind: AppliedKind, succeeds: boolean): Situation {
+  const offer = now.offered[kind];
+  assert.ok(offer, 'only what is offered is applied');
+  if (succeeds) return { ...now, serving: { ...now.serving, [kind]: offer } };
+  return { ...now, refused: { ...now.refused, [kind]: offer } };
+}

@@ -1,0 +1,83 @@
+/**
+ * What the agent does next, as a pure function of what is so and what is wanted.
+ *
+ *   nothing serves ──runtime offered──▶ first runtime ──▶ config rendered ──▶ started ──▶ at rest
+ *   at rest ──offer of a new digest──▶ applied (or refused; what served serves on) ──▶ at rest
+ *   cut off in an upgrade ──▶ resumed before anything else
+ *
+ * One step at a time; after each the situation is looked at anew.
+ */
+import type { Digest } from '@opencrane/kit/digest.ts';
+
+/** The kinds this agent can apply. */
+export type AppliedKind = 'runtime' | 'config';
+
+/** What serves of a kind. */
+export type Serving = { readonly revision: bigint; readonly digest: Digest };
+
+/** What is offered of a kind. */
+export type Offered = Serving & { readonly nonce: string };
+
+/** An offer that failed; the same digest under another nonce is an order to try again. */
+export type Refused = { readonly digest: Digest; readonly nonce: string };
+
+/** Everything a decision depends on. */
+export type Situation = {
+  readonly upgradeCutOff: boolean;
+  readonly serving: { readonly [K in AppliedKind]?: Serving };
+  readonly offered: { readonly [K in AppliedKind]?: Offered };
+  readonly refused: { readonly [K in AppliedKind]?: Refused };
+  /** As the launcher tells. `failed` means it gave up starting OpenClaw by itself. */
+  readonly openclaw: 'stopped' | 'running' | 'failed';
+  /** False after a drain command, until the next restart command. */
+  readonly wantedRunning: boolean;
+  readonly restartRequested: boolean;
+};
+
+/** The next step. */
+export type Step =
+  | { readonly do: 'resume-upgrade' }
+  | { readonly do: 'apply'; readonly kind: AppliedKind }
+  /** The digest serves already; only its revision is new. */
+  | { readonly do: 'note'; readonly kind: AppliedKind }
+  | { readonly do: 'start' }
+  | { readonly do: 'restart' }
+  | { readonly do: 'stop' }
+  | { readonly do: 'wait'; readonly for: string };
+
+/** Decides the next step. Runtime goes before config: a config is checked by the version it is for. */
+export function decide(situation: Situation): Step {
+  const { serving, openclaw, wantedRunning } = situation;
+  if (situation.upgradeCutOff) return { do: 'resume-upgrade' };
+  if (serving.runtime === undefined) {
+    if (isPending(situation, 'runtime')) return { do: 'apply', kind: 'runtime' };
+    const why = situation.refused.runtime
+      ? 'another runtime: the offered one failed'
+      : 'the coordinator to offer a runtime';
+    return { do: 'wait', for: why };
+  }
+  // While OpenClaw is down a new config costs nothing, and may be what mends it.
+  if (openclaw !== 'running' && isPending(situation, 'config')) return applyOrNote(situation, 'config');
+  if (openclaw === 'failed' && isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
+  if (!wantedRunning)
+    return openclaw === 'running' ? { do: 'stop' } : { do: 'wait', for: 'a restart, after the drain' };
+  if (situation.restartRequested) return { do: 'restart' };
+  if (openclaw === 'stopped') return { do: 'start' };
+  if (isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
+  if (isPending(situation, 'config')) return applyOrNote(situation, 'config');
+  return { do: 'wait', for: openclaw === 'failed' ? 'an offer that mends OpenClaw' : 'a change' };
+}
+
+/** Whether an offer asks for something: a new digest that was not refused, or a new revision of what serves. */
+export function isPending({ serving, offered, refused }: Situation, kind: AppliedKind): boolean {
+  const offer = offered[kind];
+  if (offer === undefined) return false;
+  const served = serving[kind];
+  if (served?.digest === offer.digest) return served.revision !== offer.revision;
+  const failed = refused[kind];
+  return failed?.digest !== offer.digest || failed.nonce !== offer.nonce;
+}
+
+function applyOrNote({ serving, offered }: Situation, kind: AppliedKind): Step {
+  return serving[kind]?.digest === offered[kind]?.digest ? { do: 'note', kind } : { do: 'apply', kind };
+}
