@@ -47,25 +47,35 @@ export type Step =
 
 /** Decides the next step. Runtime goes before config: a config is checked by the version it is for. */
 export function decide(situation: Situation): Step {
-  const { serving, openclaw, wantedRunning } = situation;
   if (situation.upgradeCutOff) return { do: 'resume-upgrade' };
-  if (serving.runtime === undefined) {
-    if (isPending(situation, 'runtime')) return { do: 'apply', kind: 'runtime' };
-    const why = situation.refused.runtime
-      ? 'another runtime: the offered one failed'
-      : 'the coordinator to offer a runtime';
-    return { do: 'wait', for: why };
-  }
-  // While OpenClaw is down a new config costs nothing, and may be what mends it.
-  if (openclaw !== 'running' && isPending(situation, 'config')) return applyOrNote(situation, 'config');
+  if (situation.serving.runtime === undefined) return decideFirstRuntime(situation);
+  return situation.openclaw === 'running' ? decideRunning(situation) : decideDown(situation);
+}
+
+function decideFirstRuntime(situation: Situation): Step {
+  if (isPending(situation, 'runtime')) return { do: 'apply', kind: 'runtime' };
+  const why = situation.refused.runtime
+    ? 'another runtime: the offered one failed'
+    : 'the coordinator to offer a runtime';
+  return { do: 'wait', for: why };
+}
+
+/** While OpenClaw is down a new config costs nothing, and config or runtime may be what mends it. */
+function decideDown(situation: Situation): Step {
+  const { openclaw, wantedRunning, restartRequested } = situation;
+  if (isPending(situation, 'config')) return applyOrNote(situation, 'config');
   if (openclaw === 'failed' && isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
-  if (!wantedRunning)
-    return openclaw === 'running' ? { do: 'stop' } : { do: 'wait', for: 'a restart, after the drain' };
+  if (!wantedRunning) return { do: 'wait', for: 'a restart, after the drain' };
+  if (restartRequested) return { do: 'restart' };
+  return openclaw === 'stopped' ? { do: 'start' } : { do: 'wait', for: 'an offer that mends OpenClaw' };
+}
+
+function decideRunning(situation: Situation): Step {
+  if (!situation.wantedRunning) return { do: 'stop' };
   if (situation.restartRequested) return { do: 'restart' };
-  if (openclaw === 'stopped') return { do: 'start' };
   if (isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
   if (isPending(situation, 'config')) return applyOrNote(situation, 'config');
-  return { do: 'wait', for: openclaw === 'failed' ? 'an offer that mends OpenClaw' : 'a change' };
+  return { do: 'wait', for: 'a change' };
 }
 
 /** Whether an offer asks for something: a new digest that was not refused, or a new revision of what serves. */

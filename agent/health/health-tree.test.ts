@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Component, ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { healthTree, type Observations } from './health-tree.ts';
+
+const healthy: Observations = {
+  agentVersion: '1',
+  doing: '',
+  process: { state: 'running', pid: 7, lastWords: '' },
+  probes: { live: true, started: true, ready: true, version: '2026.9.6', failing: [] },
+  drift: [],
+  disk: { freeBytes: 5e10, totalBytes: 1e11 },
+  drained: false,
+};
+
+const { HEALTHY, STARTING, DEGRADED, FAILED, STOPPED } = ComponentState;
+
+const cases: readonly {
+  reason: string;
+  change: Partial<Observations>;
+  root: ComponentState;
+  openclaw: ComponentState;
+  says?: string;
+}[] = [
+  { reason: 'all that was observed is well', change: {}, root: HEALTHY, openclaw: HEALTHY },
+  {
+    reason: 'a process that runs is not yet a gateway that answers',
+    change: { probes: { ...healthy.probes, live: true, started: false, ready: false, version: '', failing: [] } },
+    root: STARTING,
+    openclaw: STARTING,
+  },
+  {
+    reason: 'a broken channel degrades, with OpenClaw’s own word for it',
+    change: { probes: { live: true, started: true, ready: false, version: '2026.9.6', failing: ['telegram'] } },
+    root: DEGRADED,
+    openclaw: DEGRADED,
+    says: 'not ready: telegram',
+  },
+  {
+    reason: 'a launcher that gave up is a failure, with the last words of the process',
+    change: { process: { state: 'failed', pid: 0, lastWords: 'unknown key "x"' } },
+    root: FAILED,
+    openclaw: FAILED,
+    says: 'unknown key "x"',
+  },
+  {
+    reason: 'a drained OpenClaw is stopped, not broken',
+    change: { drained: true, process: { state: 'idle', pid: 0, lastWords: '' } },
+    root: STOPPED,
+    openclaw: STOPPED,
+  },
+  {
+    reason: 'drift shows at the top though OpenClaw serves',
+    change: { drift: ['gateway.port'] },
+    root: DEGRADED,
+    openclaw: HEALTHY,
+  },
+  {
+    reason: 'little disk shows before an upgrade fails for it',
+    change: { disk: { freeBytes: 1, totalBytes: 2 } },
+    root: DEGRADED,
+    openclaw: HEALTHY,
+  },
+];
+
+for (const { reason, change, root, openclaw, says } of cases) {
+  test(reason, () => {
+    const tree = healthTree({ ...healthy, ...change }, undefined, 5);
+    assert.equal(tree.state, root);
+    assert.equal(part(tree, 'openclaw').state, openclaw);
+    if (says !== undefined) assert.equal(part(tree, 'openclaw').message, says);
+  });
+}
+
+test('since-when moves only when the state does', () => {
+  const first = healthTree(healthy, undefined, 100);
+  const second = healthTree({ ...healthy, drift: ['a'] }, first, 200);
+  assert.equal(part(second, 'openclaw').sinceMillis, 100n);
+  assert.equal(second.sinceMillis, 200n);
+});
+
+test('what was not looked at is never healthy', () => {
+  const { agentVersion, doing, drift, drained } = healthy;
+  const tree = healthTree({ agentVersion, doing, drift, drained }, undefined, 1);
+  assert.equal(tree.state, STARTING);
+  assert.equal(part(tree, 'disk').state, STARTING);
+});
+
+function part(tree: Component, name: string): Component {
+  const found = tree.parts.find((each) => each.name === name);
+  assert.ok(found, `there is a component ${name}`);
+  return found;
+}
