@@ -1,0 +1,281 @@
+/**
+ * Brings the tenant to what is offered, one step at a time: look at the situation, decide (decide.ts), do it, look again.
+ * Offers and commands only change the situation and wake the loop; nothing is queued.
+ */
+
+import { backoffCeiling } from '@opencrane/kit/backoff.ts';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { parseDigest } from '@opencrane/kit/digest.ts';
+import { isAbort, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
+import { type AppliedKind, decide, type Offered, type Situation, type Step } from './decide.ts';
+import type { ReceiptWriter } from './receipts.ts';
+import type { ServingRecordFile } from './serving-record.ts';
+
+/** What the loop needs from the rest of the agent. */
+export type ConvergerPorts = {
+  readonly record: ServingRecordFile;
+  readonly appliers: { readonly [K in AppliedKind]: Applier };
+  /** Finishes or undoes an upgrade that a crash cut off; undefined when none was. */
+  readonly upgrade: {
+    readonly cutOff: () => boolean;
+    readonly resume: (report: ReportProgress, signal: AbortSignal) => Promise<void>;
+  };
+  readonly openclaw: {
+    /** As the launcher tells. */
+    readonly state: () => Situation['openclaw'];
+    /** Starts what serves and resolves when it is ready. */
+    readonly start: (report: ReportProgress, signal: AbortSignal) => Promise<void>;
+    /** Drains and stops. */
+    readonly stop: (why: string) => Promise<void>;
+  };
+  readonly receipts: ReceiptWriter;
+  readonly report: (operation: string) => ReportProgress & { readonly finish: (error?: string) => void };
+  /** Told what the loop does or waits for. */
+  readonly doing: (what: string) => void;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+};
+
+/** Waits after a step that failed for reasons outside the offers, such as a launcher that does not answer. */
+const RETRY = { firstMillis: 1_000, maxMillis: 60_000 };
+
+type Waiter = { readonly resolve: () => void; readonly reject: (why: OpenCraneError) => void };
+
+/** The loop. Runs from `start` to `stop`. */
+export class Converger implements Part {
+  readonly name = 'converger';
+  readonly #ports: ConvergerPorts;
+  readonly #abort = new AbortController();
+  readonly #offers = new Map<AppliedKind, Offer>();
+  #restarts: Waiter[] = [];
+  #drains: Waiter[] = [];
+  /** Resolved by `wake`, and replaced each time the loop looks at the situation. */
+  #woken = Promise.withResolvers<void>();
+  #failuresInRow = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(ports: ConvergerPorts) {
+    this.#ports = ports;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort('the agent stops');
+    this.wake();
+    await this.#running;
+    const why = new OpenCraneError('unavailable', 'agent_stopping', 'the agent stops', {
+      mend: 'try again in a moment',
+    });
+    for (const waiter of [...this.#restarts, ...this.#drains]) waiter.reject(why);
+  }
+
+  /** Looks at the situation anew; called whenever something in it may have changed. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Takes an offer; a newer one of the same kind takes its place. */
+  offer(offer: Offer): void {
+    const kind = appliedKindOf(offer.kind);
+    if (kind === undefined) {
+      this.#ports.receipts.unimplemented(offer);
+      return;
+    }
+    this.#offers.set(kind, offer);
+    this.wake();
+  }
+
+  /** Restarts OpenClaw, drained; resolves when it is ready again. */
+  restart(): Promise<void> {
+    return this.#command(this.#restarts, { drained: false });
+  }
+
+  /** Drains and stops OpenClaw; resolves when it is gone. */
+  drain(): Promise<void> {
+    return this.#command(this.#drains, { drained: true });
+  }
+
+  async #command(waiters: Waiter[], change: { readonly drained: boolean }): Promise<void> {
+    await this.#ports.record.update(change);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    waiters.push({ resolve, reject });
+    this.wake();
+    return promise;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      const step = decide(this.#situation());
+      this.#ports.doing(describe(step));
+      if (step.do === 'wait') await this.#woken.promise;
+      else if (await this.#perform(step)) this.#failuresInRow = 0;
+      else await this.#pause();
+    }
+  }
+
+  #situation(): Situation {
+    const { record, upgrade, openclaw } = this.#ports;
+    const { runtime, config, refused, drained } = record.current;
+    const offered = Object.fromEntries([...this.#offers].map(([kind, offer]) => [kind, offeredOf(offer)]));
+    if (openclaw.state() !== 'running') settle(this.#drains);
+    return {
+      upgradeCutOff: upgrade.cutOff(),
+      serving: { ...(runtime && { runtime }), ...(config && { config }) },
+      offered,
+      refused: {
+        ...(refused.runtime && { runtime: refused.runtime }),
+        ...(refused.config && { config: refused.config }),
+      },
+      openclaw: openclaw.state(),
+      wantedRunning: !drained,
+      restartRequested: this.#restarts.length > 0,
+    };
+  }
+
+  /** Carries a step out; false when it failed. What failed stays visible in the situation and is decided on there. */
+  async #perform(step: Exclude<Step, { do: 'wait' }>): Promise<boolean> {
+    try {
+      await this.#carryOut(step);
+      return true;
+    } catch (cause) {
+      if (this.#abort.signal.aborted && isAbort(cause)) return false;
+      this.#ports.log.error({ err: cause, step }, 'a step failed');
+      this.#ports.report(step.do).finish(messageOf(cause));
+      return false;
+    }
+  }
+
+  #carryOut(step: Exclude<Step, { do: 'wait' }>): Promise<void> {
+    const { upgrade, openclaw } = this.#ports;
+    const signal = this.#abort.signal;
+    switch (step.do) {
+      case 'resume-upgrade':
+        return this.#reporting('upgrade', (progress) => upgrade.resume(progress, signal));
+      case 'apply':
+        return this.#apply(step.kind);
+      case 'note':
+        return this.#note(step.kind);
+      case 'start':
+        return this.#reporting('boot', (progress) => openclaw.start(progress, signal));
+      case 'restart':
+        return this.#restart();
+      case 'stop':
+        return openclaw.stop('the coordinator ordered a drain');
+    }
+  }
+
+  async #reporting(operation: string, work: (progress: ReportProgress) => Promise<void>): Promise<void> {
+    const progress = this.#ports.report(operation);
+    await work(progress);
+    progress.finish();
+  }
+
+  async #apply(kind: AppliedKind): Promise<void> {
+    const offer = this.#offers.get(kind);
+    if (offer === undefined) return;
+    const { record, appliers, receipts } = this.#ports;
+    receipts.applying(offer);
+    const progress = this.#ports.report(kind === 'runtime' && record.current.runtime === undefined ? 'boot' : kind);
+    const outcome = await appliers[kind].apply(offer, progress, this.#abort.signal);
+    await this.#remember(kind, offer, outcome);
+    receipts.done(offer, outcome);
+    progress.finish(outcome.state === 'failed' ? outcome.message : undefined);
+  }
+
+  async #remember(kind: AppliedKind, offer: Offer, outcome: Outcome): Promise<void> {
+    const { record } = this.#ports;
+    const { digest, nonce } = offeredOf(offer);
+    if (outcome.state === 'failed') {
+      return record.update({ refused: { ...record.current.refused, [kind]: { digest, nonce } } });
+    }
+    const { [kind]: _forgiven, ...refused } = record.current.refused;
+    await record.update({ [kind]: servingOf(offer), refused });
+  }
+
+  /** Only the revision is new, and for a runtime perhaps who pinned it. */
+  async #note(kind: AppliedKind): Promise<void> {
+    const offer = this.#offers.get(kind);
+    if (offer === undefined) return;
+    const outcome: Outcome = { state: 'applied', effect: 'none', downtimeMillis: 0 };
+    await this.#remember(kind, offer, outcome);
+    this.#ports.receipts.done(offer, outcome);
+  }
+
+  async #restart(): Promise<void> {
+    const waiters = this.#restarts;
+    this.#restarts = [];
+    try {
+      await this.#ports.openclaw.stop('the coordinator ordered a restart');
+      await this.#reporting('restart', (progress) => this.#ports.openclaw.start(progress, this.#abort.signal));
+      settle(waiters);
+    } catch (cause) {
+      const why = new OpenCraneError(
+        'failed_precondition',
+        'restart_failed',
+        `restarting OpenClaw: ${messageOf(cause)}`,
+        {
+          cause,
+          mend: 'see the tenant’s log',
+        },
+      );
+      for (const waiter of waiters) waiter.reject(why);
+      throw cause;
+    }
+  }
+
+  /** After a failed step: until something changes, or a while has passed, so that a failure is not repeated in a tight loop. */
+  async #pause(): Promise<void> {
+    const { clock, random } = this.#ports;
+    const rest = backoffCeiling(this.#failuresInRow, RETRY) * (0.5 + random() / 2);
+    this.#failuresInRow += 1;
+    const over = new AbortController();
+    const slept = clock.sleep(rest, over.signal).catch(() => {});
+    await Promise.race([this.#woken.promise, slept]);
+    over.abort();
+  }
+}
+
+function settle(waiters: Waiter[]): void {
+  for (const waiter of waiters.splice(0)) waiter.resolve();
+}
+
+function describe(step: Step): string {
+  switch (step.do) {
+    case 'wait':
+      return step.for === 'a change' ? '' : `waiting for ${step.for}`;
+    case 'apply':
+    case 'note':
+      return `applying a ${step.kind}`;
+    default:
+      return step.do;
+  }
+}
+
+function appliedKindOf(kind: Kind): AppliedKind | undefined {
+  if (kind === Kind.RUNTIME) return 'runtime';
+  return kind === Kind.CONFIG ? 'config' : undefined;
+}
+
+function offeredOf({ revision, digest, nonce }: Offer): Offered {
+  return { revision, digest: parseDigest(digest), nonce };
+}
+
+/** What the record keeps of an offer that serves. */
+function servingOf(offer: Offer) {
+  const { revision, digest } = offeredOf(offer);
+  if (offer.payload.case !== 'runtime') return { revision, digest };
+  const { version, bundleDigest, bundleBytes, pinnedBy, pinnedAt, pinReason } = offer.payload.value;
+  const pin = { by: pinnedBy, at: pinnedAt, reason: pinReason };
+  return { revision, digest, version, bundleDigest: parseDigest(bundleDigest), bundleBytes: Number(bundleBytes), pin };
+}
