@@ -1,0 +1,125 @@
+/** Looks at the tenant again and again, and reports the health tree when it changed. */
+import { statfs } from 'node:fs/promises';
+import { create, equals } from '@bufbuild/protobuf';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import { type Health, HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { Probes } from '../openclaw/probes.ts';
+import { healthTree, type ProcessSeen } from './health-tree.ts';
+
+/** Where observations come from and where the tree goes. */
+export type ObserverPorts = {
+  readonly agentVersion: string;
+  readonly tenantFolder: string;
+  readonly gatewayUrl: string;
+  /** Undefined while nothing answers. */
+  readonly probe: (signal: AbortSignal) => Promise<Probes | undefined>;
+  readonly process: () => ProcessSeen | undefined;
+  readonly drained: () => boolean;
+  /** Drifted paths and the digest of what is in effect, as the config watch saw them. */
+  readonly config: () => { readonly drift: readonly string[]; readonly effectiveDigest: string };
+  readonly report: (health: Health) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+const EVERY_MILLIS = { settled: 5_000, moving: 500 };
+
+/** The loop. */
+export class Observer implements Part {
+  readonly name = 'observer';
+  readonly #ports: ObserverPorts;
+  readonly #abort = new AbortController();
+  #doing = '';
+  #last: Health = create(HealthSchema);
+  #woken = Promise.withResolvers<void>();
+  #running: Promise<void> | undefined;
+
+  constructor(ports: ObserverPorts) {
+    this.#ports = ports;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort('the agent stops');
+    this.look();
+    await this.#running;
+  }
+
+  /** What was reported last. */
+  get health(): Health {
+    return this.#last;
+  }
+
+  /** Takes note of what the agent does or waits for, and looks at once. */
+  doing(what: string): void {
+    if (what === this.#doing) return;
+    this.#doing = what;
+    this.look();
+  }
+
+  /** Looks now instead of at the next turn. */
+  look(): void {
+    this.#woken.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      try {
+        this.#take(await this.#observe(signal));
+      } catch (cause) {
+        if (!signal.aborted) this.#ports.log.warn({ err: cause }, 'looking at the tenant failed');
+      }
+      await this.#rest();
+    }
+  }
+
+  #take(health: Health): void {
+    if (equals(HealthSchema, health, this.#last)) return;
+    this.#last = health;
+    this.#ports.report(health);
+  }
+
+  async #observe(signal: AbortSignal): Promise<Health> {
+    const { ports, last } = { ports: this.#ports, last: this.#last };
+    const process = ports.process();
+    const probes = process?.state === 'running' ? await ports.probe(signal) : undefined;
+    const { bavail, blocks, bsize } = await statfs(ports.tenantFolder);
+    const { drift, effectiveDigest } = ports.config();
+    const seen = {
+      agentVersion: ports.agentVersion,
+      doing: this.#doing,
+      ...(process && { process }),
+      ...(probes && { probes }),
+      drift,
+      disk: { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
+      drained: ports.drained(),
+    };
+    return create(HealthSchema, {
+      root: healthTree(seen, last.root, ports.clock.now()),
+      gatewayUrl: probes?.started ? ports.gatewayUrl : '',
+      gatewayPid: BigInt(process?.state === 'running' ? process.pid : 0),
+      openclawVersion: probes?.version ?? '',
+      effectiveConfigDigest: effectiveDigest,
+      drift: [...drift],
+    });
+  }
+
+  async #rest(): Promise<void> {
+    const settled =
+      this.#last.root?.state === ComponentState.HEALTHY || this.#last.root?.state === ComponentState.STOPPED;
+    const over = new AbortController();
+    const slept = this.#ports.clock
+      .sleep(settled ? EVERY_MILLIS.settled : EVERY_MILLIS.moving, over.signal)
+      .catch(() => {});
+    await Promise.race([this.#woken.promise, slept]);
+    over.abort();
+  }
+}

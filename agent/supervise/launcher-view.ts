@@ -1,0 +1,102 @@
+/** What the launcher said last, kept current by watching it; the agent's only knowledge of the process. */
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import {
+  LauncherState,
+  type LauncherStatus,
+  type ShimUpdate,
+  type WatchResponse,
+} from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import type { ProcessSeen } from '../health/health-tree.ts';
+
+/** Follows the launcher; reconnects by itself when the launcher was restarted. */
+export interface LauncherEvents {
+  watch(signal: AbortSignal): AsyncIterable<WatchResponse>;
+}
+
+/** Who wants to know. */
+export type LauncherListeners = {
+  readonly changed: (status: LauncherStatus) => void;
+  readonly update: (request: ShimUpdate) => void;
+};
+
+/** The watch, as a part of the agent. */
+export class LauncherView implements Part {
+  readonly name = 'launcher view';
+  readonly #events: LauncherEvents;
+  readonly #abort = new AbortController();
+  #listeners: LauncherListeners = { changed: () => {}, update: () => {} };
+  #status: LauncherStatus | undefined;
+  #following: Promise<void> | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(events: LauncherEvents) {
+    this.#events = events;
+  }
+
+  /** Set before `start`; there is one listener, the agent's core. */
+  listen(listeners: LauncherListeners): void {
+    this.#listeners = listeners;
+  }
+
+  start(): void {
+    this.#following = this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort('the agent stops');
+    await this.#following;
+  }
+
+  /** What the launcher said last; undefined until it has spoken. */
+  get status(): LauncherStatus | undefined {
+    return this.#status;
+  }
+
+  /** Resolves at the next status, or when `signal` fires. */
+  async changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.push(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { event } of this.#events.watch(this.#abort.signal)) {
+      if (event.case === 'update') this.#listeners.update(event.value);
+      if (event.case === 'status') this.#take(event.value);
+    }
+  }
+
+  #take(status: LauncherStatus): void {
+    this.#status = status;
+    for (const wake of this.#waiting.splice(0)) wake();
+    this.#listeners.changed(status);
+  }
+}
+
+/** The launcher's status as the health tree wants it. */
+export function processSeen(status: LauncherStatus | undefined): ProcessSeen | undefined {
+  if (status === undefined) return undefined;
+  const lastWords = status.lastExit?.output.trim().split('\n').slice(-5).join('\n') ?? '';
+  return { state: stateName(status.state), pid: Number(status.pid), lastWords };
+}
+
+function stateName(state: LauncherState): ProcessSeen['state'] {
+  switch (state) {
+    case LauncherState.RUNNING:
+      return 'running';
+    case LauncherState.STOPPING:
+      return 'stopping';
+    case LauncherState.RESTARTING:
+      return 'restarting';
+    case LauncherState.FAILED:
+      return 'failed';
+    default:
+      return 'idle';
+  }
+}
