@@ -12,6 +12,7 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
+import type { Reporter } from '../supervise/progress.ts';
 import { type AppliedKind, decide, type Offered, type Situation, type Step } from './decide.ts';
 import type { ReceiptWriter } from './receipts.ts';
 import type { ServingRecordFile } from './serving-record.ts';
@@ -34,7 +35,9 @@ export type ConvergerPorts = {
     readonly stop: (why: string) => Promise<void>;
   };
   readonly receipts: ReceiptWriter;
-  readonly report: (operation: string) => ReportProgress & { readonly finish: (error?: string) => void };
+  readonly report: (operation: string) => Reporter;
+  /** Told what became of each offer. */
+  readonly settled: (offer: Offer, outcome: Outcome) => void;
   /** Told what the loop does or waits for. */
   readonly doing: (what: string) => void;
   readonly clock: Clock;
@@ -191,6 +194,7 @@ export class Converger implements Part {
     await this.#remember(kind, offer, outcome);
     receipts.done(offer, outcome);
     progress.finish(outcome.state === 'failed' ? outcome.message : undefined);
+    this.#ports.settled(offer, outcome);
   }
 
   async #remember(kind: AppliedKind, offer: Offer, outcome: Outcome): Promise<void> {
