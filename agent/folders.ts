@@ -22,8 +22,17 @@ export function tenantFolders(data: string) {
     agentPid: at('agent', 'agent.pid'),
     kept: at('kept'),
     run: at('run'),
+    launcherLock: at('run', 'launcher.lock'),
+    launcherPid: at('run', 'launcher.pid'),
+    /** What the launcher was told to run, for the launcher that comes after it. */
+    started: at('run', 'started.json'),
+    /** Held by OpenClaw's own process (agent/launcher/guard.mjs). */
+    gatewayLock: at('run', 'gateway.lock'),
     bin: at('bin'),
+    /** The `openclaw` that the tenant's shell finds first. */
+    shim: at('bin', 'openclaw'),
     logs: at('logs'),
+    openclawLog: at('logs', 'openclaw.log'),
     tmp: at('tmp'),
   } as const;
 }

@@ -1,0 +1,90 @@
+/** The launcher as the agent sees it: calls over its unix socket. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type Client, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { backoffMillis } from '@opencrane/kit/backoff.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
+import {
+  type Exit,
+  LauncherService,
+  type LauncherStatus,
+  type ShimUpdate,
+  type StartRequestSchema,
+  type UpdateResponseSchema,
+} from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import type { TenantFolders } from '../folders.ts';
+import { launcherSocket } from './socket.ts';
+
+/** What the launcher tells who watches it. */
+export type LauncherEvent =
+  | { readonly event: 'status'; readonly status: LauncherStatus }
+  /** A tenant typed `openclaw update` and waits for `answerUpdate`. */
+  | { readonly event: 'update'; readonly update: ShimUpdate }
+  /** The launcher does not answer; it is tried again until it does. */
+  | { readonly event: 'lost'; readonly why: OpenCraneError };
+
+const RECONNECT = { firstMillis: 50, maxMillis: 1_000 };
+
+/** Calls the launcher of one tenant. It keeps nothing open between calls except what `watch` reads. */
+export class LauncherClient {
+  readonly #client: Client<typeof LauncherService>;
+
+  constructor(folders: TenantFolders) {
+    const transport = createConnectTransport({
+      httpVersion: '1.1',
+      baseUrl: 'http://launcher', // the socket below decides where calls go
+      nodeOptions: { socketPath: launcherSocket(folders) },
+    });
+    this.#client = createClient(LauncherService, transport);
+  }
+
+  /** Starts OpenClaw; the process id. Throws `failed_precondition` when one runs, is being started or stopped. */
+  async start(request: MessageInitShape<typeof StartRequestSchema>): Promise<number> {
+    const { pid } = await calling(this.#client.start(request));
+    return Number(pid);
+  }
+
+  /** Drains and stops; resolves when the process is gone. Nothing running is not an error: then there is no exit. */
+  async stop(reason: string, budgetMillis: number): Promise<Exit | undefined> {
+    const { exit } = await calling(this.#client.stop({ reason, budgetMillis: BigInt(budgetMillis) }));
+    return exit;
+  }
+
+  async status(): Promise<LauncherStatus> {
+    const { status } = await calling(this.#client.status({}));
+    if (status === undefined) throw new OpenCraneError('internal', 'internal', 'asking the launcher: no status');
+    return status;
+  }
+
+  /** The status at once and at every change, and every request of the shim; connects again when the launcher was restarted. Ends on the signal. */
+  async *watch(signal: AbortSignal): AsyncGenerator<LauncherEvent> {
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      try {
+        for await (const { event } of this.#client.watch({}, { signal })) {
+          attempt = 0;
+          if (event.case === 'status') yield { event: 'status', status: event.value };
+          if (event.case === 'update') yield { event: 'update', update: event.value };
+        }
+      } catch (cause) {
+        if (signal.aborted) return;
+        yield { event: 'lost', why: fromConnectError(cause) };
+      }
+      await sleep(backoffMillis(attempt, RECONNECT, Math.random), undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Progress of an update, or its end, for the tenant's terminal. Throws `not_found` when the tenant no longer waits. */
+  async answerUpdate(requestId: string, response: MessageInitShape<typeof UpdateResponseSchema>): Promise<void> {
+    await calling(this.#client.answerUpdate({ requestId, response }));
+  }
+}
+
+async function calling<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (cause) {
+    throw fromConnectError(cause);
+  }
+}
