@@ -1,0 +1,94 @@
+/**
+ * The tables. Types are the ones both dialects keep faithfully: text, whole numbers (times are milliseconds since the
+ * epoch, flags 0 or 1), and JSON as text that its owner encodes and decodes.
+ */
+
+/** Numbers that must grow in the order of commits, which a sequence of Postgres does not promise. */
+export type Counter = 'revision' | 'audit' | 'event' | 'receipt';
+
+type CountersTable = { name: Counter; value: number };
+
+type TenantsTable = {
+  name: string;
+  display_name: string;
+  /** Empty for none. */
+  team: string;
+  retention: 'retain' | 'delete';
+  created_at: number;
+  /** 1 from the moment the delete was asked for until everything is gone and so is the row. */
+  deleting: number;
+};
+
+type ObservationsTable = {
+  tenant: string;
+  /** What the agent said last, as JSON. */
+  observation: string;
+};
+
+type RevisionsTable = {
+  number: number;
+  scope_kind: 'organisation' | 'team' | 'tenant';
+  /** Empty for the organisation. */
+  scope_name: string;
+  kind: 'config' | 'runtime';
+  digest: string;
+  payload: string;
+  actor: string;
+  reason: string;
+  created_at: number;
+};
+
+type ReceiptsTable = {
+  number: number;
+  tenant: string;
+  receipt_id: string;
+  /** Number of the kind in the contracts. */
+  kind: number;
+  /** The Receipt as the JSON of its message. */
+  receipt: string;
+  received_at: number;
+};
+
+type AuditTable = {
+  id: number;
+  at: number;
+  actor: string;
+  action: string;
+  target: string;
+  summary: string;
+  /** 0 when the change made none. */
+  revision: number;
+};
+
+type EventsTable = {
+  id: number;
+  at: number;
+  tenant: string;
+  reason: string;
+  message: string;
+  /** A Receipt as the JSON of its message; empty when the event is not about one. */
+  receipt: string;
+};
+
+type RuntimesTable = {
+  version: string;
+  /** Operating system and architecture, such as `linux-x64`. */
+  platform: string;
+  digest: string;
+  bytes: number;
+  node_range: string;
+  integrity: string;
+  built_at: number;
+};
+
+/** Every table, for Kysely. */
+export type Schema = {
+  counters: CountersTable;
+  tenants: TenantsTable;
+  observations: ObservationsTable;
+  revisions: RevisionsTable;
+  receipts: ReceiptsTable;
+  audit: AuditTable;
+  events: EventsTable;
+  runtimes: RuntimesTable;
+};

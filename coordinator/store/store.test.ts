@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { type Kysely, sql } from 'kysely';
+import { GroupCommit } from './group-commit.ts';
+import { migrate } from './migrate.ts';
+import { Store } from './store.ts';
+import { onEachDatabase, silent } from './testing.ts';
+
+onEachDatabase((database) => {
+  test('what a failing change wrote is not there, and nobody is told of it', async (t) => {
+    const store = await database.store(t);
+    const told: string[] = [];
+    const failing = store.transaction(async (change) => {
+      await change.next('revision');
+      change.afterCommit(() => told.push('failed'));
+      throw new Error('on purpose');
+    });
+    await assert.rejects(failing, /on purpose/);
+    const number = await store.transaction(async (change) => {
+      change.afterCommit(() => told.push('committed'));
+      return change.next('revision');
+    });
+    assert.equal(number, 1, 'the number of the failed change is free again');
+    assert.deepEqual(told, ['committed']);
+  });
+
+  test('concurrent changes get every number once', async (t) => {
+    const store = await database.store(t);
+    const numbers = await Promise.all(
+      Array.from({ length: 20 }, () => store.transaction((change) => change.next('event'))),
+    );
+    assert.deepEqual(
+      numbers.toSorted((a, b) => a - b),
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+  });
+
+  test('changes that lock in opposite orders both come through', async (t) => {
+    const store = await database.store(t);
+    const both = (one: 'audit' | 'event', other: 'audit' | 'event') =>
+      store.transaction(async (change) => [await change.next(one), await change.next(other)]);
+    await both('audit', 'event');
+    await Promise.all([both('audit', 'event'), both('event', 'audit'), both('audit', 'event'), both('event', 'audit')]);
+    assert.deepEqual(await both('audit', 'event'), [6, 6]);
+  });
+
+  test('reading around a transaction is an error at once, not a deadlock', async (t) => {
+    const store = await database.store(t);
+    const nested = store.transaction(async () => store.db.selectFrom('tenants').selectAll().execute());
+    await assert.rejects(nested, { reason: 'transaction_nested' });
+    const twice = store.transaction(async () => store.transaction(async () => 1));
+    await assert.rejects(twice, { reason: 'transaction_nested' });
+  });
+
+  test('whole numbers up to the largest safe one come back exactly', async (t) => {
+    const store = await database.store(t);
+    const value = Number.MAX_SAFE_INTEGER;
+    await store.db.insertInto('counters').values({ name: 'audit', value }).execute();
+    assert.deepEqual(await store.db.selectFrom('counters').selectAll().execute(), [{ name: 'audit', value }]);
+  });
+
+  test('a database is opened again with what was written', async (t) => {
+    const location = await database.create();
+    const before = await Store.open(location, silent);
+    await before.transaction((change) => change.next('revision'));
+    await before.close();
+    const after = await Store.open(location, silent);
+    t.after(() => after.close());
+    assert.equal(await after.transaction((change) => change.next('revision')), 2);
+  });
+
+  test('a newer schema is refused in words and left alone', async () => {
+    const location = await database.create();
+    const store = await Store.open(location, silent);
+    await sql`insert into kysely_migration (name, timestamp) values ('0099-vault', '2027-01-01')`.execute(store.db);
+    await store.close();
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await assert.rejects(Store.open(location, silent), (thrown: unknown) => {
+        assert.ok(thrown instanceof OpenCraneError);
+        assert.equal(thrown.code, 'failed_precondition');
+        assert.match(thrown.message, /has schema 0099-vault; this program knows schemas up to 0001-first/);
+        assert.doesNotMatch(thrown.message, /:[^ ]*@/, 'no password in the message');
+        assert.match(thrown.mend, /newer OpenCrane/);
+        return true;
+      });
+    }
+  });
+
+  test('a migration that fails leaves nothing of itself behind', async (t) => {
+    const store = await database.store(t);
+    const halfway = {
+      async up(db: Kysely<unknown>) {
+        await db.schema.createTable('halfway').addColumn('id', 'integer').execute();
+        throw new Error('on purpose');
+      },
+    };
+    const known = { '0001-first': halfway, '0002-halfway': halfway };
+    await assert.rejects(migrate(store.db, 'the test database', known), { reason: 'migration_failed' });
+    const tables = await store.db.introspection.getTables();
+    assert.ok(!tables.some(({ name }) => name === 'halfway'));
+    assert.ok(tables.some(({ name }) => name === 'tenants'));
+  });
+
+  test('group commit: one that fails does not take the others with it', async (t) => {
+    const store = await database.store(t);
+    const group = new GroupCommit(store);
+    const results = await Promise.allSettled([
+      group.commit((change) => change.next('receipt')),
+      group.commit(async () => Promise.reject(new Error('on purpose'))),
+      group.commit((change) => change.next('receipt')),
+    ]);
+    assert.deepEqual(
+      results.map((result) => (result.status === 'fulfilled' ? result.value : String(result.reason))),
+      [1, 'Error: on purpose', 2],
+    );
+    await group.idle();
+  });
+
+  test('group commit: what waits shares a transaction', async (t) => {
+    const store = await database.store(t);
+    const group = new GroupCommit(store);
+    const transactions = new Set<unknown>();
+    await Promise.all(Array.from({ length: 100 }, () => group.commit(async (change) => transactions.add(change.db))));
+    assert.equal(transactions.size, 1);
+  });
+});
+
+test('a file that is no database is called damaged, and nothing stays open', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'opencrane-store-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'notes.txt');
+  writeFileSync(path, 'certainly not a database, but long enough to have had a header'.repeat(4));
+  await assert.rejects(Store.open(path, silent), { code: 'data_loss', reason: 'store_damaged' });
+});
+
+test('a server that is not there is unavailable', async () => {
+  const location = 'postgres://nobody:secret@127.0.0.1:9/none';
+  await assert.rejects(Store.open(location, silent), (thrown: unknown) => {
+    assert.ok(thrown instanceof OpenCraneError);
+    assert.equal(thrown.code, 'unavailable');
+    assert.doesNotMatch(thrown.message + thrown.mend, /secret/);
+    return true;
+  });
+});
