@@ -1,21 +1,18 @@
 /** What the launcher said last, kept current by watching it; the agent's only knowledge of the process. */
 import type { Part } from '@opencrane/kit/lifecycle.ts';
-import {
-  LauncherState,
-  type LauncherStatus,
-  type ShimUpdate,
-  type WatchResponse,
-} from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import { LauncherState, type LauncherStatus, type ShimUpdate } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { ProcessSeen } from '../health/health-tree.ts';
+import type { LauncherEvent } from '../launcher/client.ts';
 
 /** Follows the launcher; reconnects by itself when the launcher was restarted. */
-export interface LauncherEvents {
-  watch(signal: AbortSignal): AsyncIterable<WatchResponse>;
+interface LauncherEvents {
+  watch(signal: AbortSignal): AsyncIterable<LauncherEvent>;
 }
 
 /** Who wants to know. */
-export type LauncherListeners = {
-  readonly changed: (status: LauncherStatus) => void;
+type LauncherListeners = {
+  /** The status is another one, or unknown because the launcher does not answer. */
+  readonly changed: () => void;
   readonly update: (request: ShimUpdate) => void;
 };
 
@@ -66,16 +63,25 @@ export class LauncherView implements Part {
   }
 
   async #follow(): Promise<void> {
-    for await (const { event } of this.#events.watch(this.#abort.signal)) {
-      if (event.case === 'update') this.#listeners.update(event.value);
-      if (event.case === 'status') this.#take(event.value);
+    for await (const told of this.#events.watch(this.#abort.signal)) {
+      switch (told.event) {
+        case 'status':
+          this.#take(told.status);
+          break;
+        case 'update':
+          this.#listeners.update(told.update);
+          break;
+        case 'lost':
+          this.#take(undefined);
+          break;
+      }
     }
   }
 
-  #take(status: LauncherStatus): void {
+  #take(status: LauncherStatus | undefined): void {
     this.#status = status;
     for (const wake of this.#waiting.splice(0)) wake();
-    this.#listeners.changed(status);
+    this.#listeners.changed();
   }
 }
 

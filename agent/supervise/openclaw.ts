@@ -1,23 +1,15 @@
 /** The tenant's OpenClaw as the agent steers it: through the launcher, believed only when its own probes say so. */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, OpenCraneError } from '@opencrane/kit/errors.ts';
-import { type Exit, LauncherState, type LauncherStatus } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import { type Exit, LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import type { LauncherClient } from '../launcher/client.ts';
 import type { OpenClawProcess } from '../openclaw/environment.ts';
 import type { Startup } from '../openclaw/probes.ts';
 import type { OpenClawControl, RunningOpenClaw } from '../runtime/ports.ts';
 import type { LauncherView } from './launcher-view.ts';
 
 /** What the launcher does when told. */
-export interface LauncherOrders {
-  start(order: {
-    readonly runtimeDirectory: string;
-    readonly version: string;
-    readonly environment: Readonly<Record<string, string>>;
-    readonly arguments: readonly string[];
-  }): Promise<unknown>;
-  stop(order: { readonly reason: string; readonly budgetMillis: number }): Promise<Exit | undefined>;
-  status(): Promise<LauncherStatus>;
-}
+type LauncherOrders = Pick<LauncherClient, 'start' | 'stop' | 'status'>;
 
 /** What is needed to steer it. */
 export type OpenClawPorts = {
@@ -47,11 +39,17 @@ export class OpenClaw implements OpenClawControl {
   }
 
   async stop(reason: string, budgetMillis: number): Promise<void> {
-    await this.#ports.launcher.stop({ reason, budgetMillis });
+    await this.#ports.launcher.stop(reason, budgetMillis);
   }
 
   async start(runtimeDirectory: string, version: string): Promise<void> {
-    await this.#ports.launcher.start({ runtimeDirectory, version, ...this.#ports.process });
+    const { environment, arguments: argv } = this.#ports.process;
+    await this.#ports.launcher.start({
+      runtimeDirectory,
+      version,
+      environment: { ...environment },
+      arguments: [...argv],
+    });
   }
 
   async waitReady(version: string, signal: AbortSignal): Promise<void> {
