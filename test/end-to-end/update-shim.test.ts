@@ -1,0 +1,89 @@
+/** `openclaw` as a tenant types it in their shell: `update` goes to the agent, all else to OpenClaw. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
+import { processesOf } from '../fixtures/processes.ts';
+import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { awaitTenant, readyTenant, settled, tenantScope } from '../fixtures/tenants.ts';
+
+let coordinator: CoordinatorProcess;
+const scope = tenantScope('jente');
+
+before(async () => {
+  coordinator = await startCoordinator(await seededHome());
+  const { runtimes } = coordinator.clients;
+  // A tenant that stays where a pin was taken away is how an unpinned one comes to be at an older version.
+  await coordinator.clients.tenants.createTenant({ name: 'jente' });
+  const { revision } = await runtimes.pinRuntime({ scope, version: versions.previous, reason: 'to begin with' });
+  await settled(coordinator.clients, 'jente', Kind.RUNTIME, revision?.revision ?? 0n);
+});
+
+after(async () => {
+  assert.equal(await coordinator.stop(), 0);
+  assert.deepEqual(processesOf(coordinator.home), []);
+  removeHome(coordinator.home);
+});
+
+/** Runs `openclaw` with the environment that `opencrane tenant shell` gives. */
+async function openclaw(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const { shellEnvironment, shellDirectory } = await coordinator.clients.tenants.getTenantAccess({ name: 'jente' });
+  const child = spawn('openclaw', args, {
+    cwd: shellDirectory,
+    env: { ...process.env, ...shellEnvironment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const collect = (data: Buffer) => {
+    output += data;
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return { code, output };
+}
+
+test('other commands reach OpenClaw unchanged: arguments, output and exit code', async () => {
+  const version = await openclaw('--version');
+  assert.deepEqual([version.code, version.output.includes(versions.previous)], [0, true], version.output);
+  const unknown = await openclaw('no-such-command');
+  assert.notEqual(unknown.code, 0);
+  assert.match(unknown.output, /no-such-command/);
+});
+
+test('pinned, an update is refused with who pinned the version and why', async () => {
+  const { code, output } = await openclaw('update');
+  assert.equal(code, 5, output);
+  assert.match(output, /pinned/);
+  assert.match(output, /admin/);
+  assert.match(output, /to begin with/);
+});
+
+test('unpinned, an update shows its progress and ends at the latest version', async () => {
+  const { clients } = coordinator;
+  const { revision } = await clients.runtimes.unpinRuntime({ scope, reason: 'jente may choose' });
+  await settled(clients, 'jente', Kind.RUNTIME, revision?.revision ?? 0n);
+  const { code, output } = await openclaw('update');
+  assert.equal(code, 0, output);
+  assert.match(output, new RegExp(`OpenClaw ${versions.current.replaceAll('.', '\\.')} runs`));
+  await awaitTenant(
+    clients,
+    'jente',
+    'seen at the new version',
+    ({ status }) => status?.openclawVersion === versions.current,
+  );
+  const { receipts } = await clients.runtimes.listRuntimeHistory({ tenant: 'jente' });
+  assert.equal(receipts[0]?.state, ReceiptState.APPLIED);
+});
+
+test('a version that does not exist is refused in a sentence, and nothing happens to the tenant', async () => {
+  const { code, output } = await openclaw('update', '--tag', '2099.1.1');
+  assert.notEqual(code, 0);
+  assert.match(output, /2099\.1\.1/);
+  const { tenant } = await coordinator.clients.tenants.getTenant({ name: 'jente' });
+  assert.equal(tenant?.status?.openclawVersion, versions.current);
+});
