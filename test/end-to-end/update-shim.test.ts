@@ -6,7 +6,7 @@ import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { processesOf } from '../fixtures/processes.ts';
 import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
-import { awaitTenant, readyTenant, settled, tenantScope } from '../fixtures/tenants.ts';
+import { awaitTenant, settled, tenantScope } from '../fixtures/tenants.ts';
 
 let coordinator: CoordinatorProcess;
 const scope = tenantScope('jente');
