@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { ManualClock } from '@opencrane/kit/clock.ts';
+import { ProgressSchema, ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { Store } from '../store/store.ts';
+import { onEachDatabase } from '../store/testing.ts';
+import { EventLog, type Followed } from './event-log.ts';
+
+function happen(store: Store, log: EventLog, tenant: string, message: string): Promise<void> {
+  return store.transaction((change) => log.record(change, { tenant, reason: 'Happened', message }));
+}
+
+function words(followed: Followed): string {
+  return 'kept' in followed ? `${followed.kept.id} ${followed.kept.message}` : `progress ${followed.progress.step}`;
+}
+
+async function take(events: AsyncGenerator<Followed>, count: number): Promise<string[]> {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const { value, done } = await events.next();
+    if (done) break;
+    taken.push(words(value));
+  }
+  return taken;
+}
+
+onEachDatabase((database) => {
+  test('a follower resumes after the last number it saw and misses nothing', async (t) => {
+    const store = await database.store(t);
+    const log = new EventLog(store, new ManualClock());
+    const stop = new AbortController();
+    await happen(store, log, 'jente', 'one');
+    await happen(store, log, 'jente', 'two');
+    const events = log.follow({ tenant: '', afterId: 1, follow: true }, stop.signal);
+    assert.deepEqual(await take(events, 1), ['2 two']);
+    const next = take(events, 2);
+    await happen(store, log, 'jente', 'three');
+    await happen(store, log, 'other', 'four');
+    assert.deepEqual(await next, ['3 three', '4 four']);
+    const end = events.next();
+    stop.abort();
+    assert.equal((await end).done, true);
+    assert.equal(log.followers, 0, 'nothing stays behind');
+  });
+
+  test('a filter, kept events only, and the end of those who do not follow', async (t) => {
+    const store = await database.store(t);
+    const log = new EventLog(store, new ManualClock());
+    const receipt = create(ReceiptSchema, { receiptId: 'r' });
+    await happen(store, log, 'other', 'one');
+    await store.transaction((change) => log.record(change, { tenant: 'jente', reason: 'R', message: 'two', receipt }));
+    const { signal } = new AbortController();
+    const kept = await Array.fromAsync(log.follow({ tenant: 'jente', afterId: 0, follow: false }, signal));
+    assert.deepEqual(kept.map(words), ['2 two']);
+    const [only] = kept;
+    assert.ok(only && 'kept' in only);
+    assert.equal(only.kept.receipt?.receiptId, 'r');
+    assert.deepEqual(await Array.fromAsync(log.follow({ tenant: '', afterId: -1, follow: false }, signal)), []);
+  });
+
+  test('of progress a slow follower gets the newest of each tenant', async (t) => {
+    const store = await database.store(t);
+    const log = new EventLog(store, new ManualClock());
+    const stop = new AbortController();
+    await happen(store, log, 'jente', 'begin');
+    const events = log.follow({ tenant: '', afterId: 0, follow: true }, stop.signal);
+    assert.deepEqual(await take(events, 1), ['1 begin']);
+    for (const step of ['download', 'unpack', 'start']) log.progress('jente', create(ProgressSchema, { step }));
+    log.progress('other', create(ProgressSchema, { step: 'download' }));
+    assert.deepEqual(await take(events, 2), ['progress start', 'progress download']);
+    stop.abort();
+    assert.equal((await events.next()).done, true);
+  });
+
+  test('more events than one page holds come in order', async (t) => {
+    const store = await database.store(t);
+    const log = new EventLog(store, new ManualClock());
+    await store.transaction(async (change) => {
+      for (let index = 1; index <= 1_001; index += 1) {
+        await log.record(change, { tenant: 'jente', reason: 'Happened', message: 'again' });
+      }
+    });
+    const { signal } = new AbortController();
+    const ids: number[] = [];
+    for await (const one of log.follow({ tenant: '', afterId: 0, follow: false }, signal)) {
+      if ('kept' in one) ids.push(one.kept.id);
+    }
+    assert.deepEqual(
+      ids,
+      Array.from({ length: 1_001 }, (_, index) => index + 1),
+    );
+  });
+});
