@@ -21,8 +21,23 @@ export class Encoded {
   }
 }
 
-/** The service as grpc-js wants it: one definition per method, keyed by the method's name. */
+/** The service as a client wants it: one definition per method, keyed by the method's name. */
 export function grpcServiceDefinition(service: DescService): ServiceDefinition {
+  return defineMethods(service, (input, bytes) => fromBinary(input, bytes));
+}
+
+/**
+ * The service as a server wants it: requests arrive as the bytes they are, for decode-request.ts. When a decoder throws,
+ * grpc-js answers INTERNAL and nothing else; this way the server says what is wrong.
+ */
+export function grpcServerDefinition(service: DescService): ServiceDefinition {
+  return defineMethods(service, (_input, bytes) => bytes);
+}
+
+function defineMethods(
+  service: DescService,
+  decodeRequest: (input: DescMessage, bytes: Buffer) => unknown,
+): ServiceDefinition {
   const methods = service.methods.map((method): [string, MethodDefinition<unknown, unknown>] => [
     method.name,
     {
@@ -30,7 +45,7 @@ export function grpcServiceDefinition(service: DescService): ServiceDefinition {
       requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
       responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
       requestSerialize: (value) => serialize(method.input, value),
-      requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+      requestDeserialize: (bytes) => decodeRequest(method.input, bytes),
       responseSerialize: (value) => serialize(method.output, value),
       responseDeserialize: (bytes) => fromBinary(method.output, bytes),
     },

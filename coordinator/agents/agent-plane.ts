@@ -1,0 +1,204 @@
+/** The agent plane: the gRPC server that every agent holds one stream to. */
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { jitter } from '@opencrane/kit/backoff.ts';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { Encoded, grpcServerDefinition } from '@opencrane/kit/grpc/service-definition.ts';
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { Registry } from '@opencrane/kit/metrics.ts';
+import { AgentService, ConnectResponseSchema, GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { AgentCommands } from '../tenants/ports.ts';
+import { Admission } from './admission.ts';
+import { type BlobCall, BlobCalls } from './blob-calls.ts';
+import { agentAway } from './commands.ts';
+import { heartbeatIntervalMillis, silenceMillis } from './heartbeats.ts';
+import { type AgentPlaneLimits, defaultLimits, grpcOptions } from './limits.ts';
+import { Listener } from './listener.ts';
+import { goodbye, welcome } from './messages.ts';
+import { agentMetrics } from './metrics.ts';
+import { OfferDispatch } from './offer-dispatch.ts';
+import { type AgentCall, Outlet } from './outlet.ts';
+import type { AgentObserver, AgentTokenVerifier, BlobSource, DesiredState } from './ports.ts';
+import { storeReceipt } from './receipts.ts';
+import { RuntimeRequests } from './runtime-requests.ts';
+import { Session } from './session.ts';
+import type { SessionHost } from './session-host.ts';
+import { Sessions, SWEEP_MILLIS } from './sessions.ts';
+
+/** What the agent plane needs. */
+export type AgentPlaneOptions = {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly desired: DesiredState;
+  readonly observer: AgentObserver;
+  readonly verifier: AgentTokenVerifier;
+  readonly blobs: BlobSource;
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly limits?: Partial<AgentPlaneLimits>;
+};
+
+/** Serves agents from `start` to `stop`. */
+export class AgentPlane implements Part, AgentCommands {
+  readonly name = 'agent-plane';
+  readonly #options: AgentPlaneOptions;
+  readonly #limits: AgentPlaneLimits;
+  readonly #server: Server;
+  readonly #listener: Listener;
+  readonly #sessions: Sessions;
+  readonly #dispatch: OfferDispatch;
+  readonly #admission: Admission;
+  readonly #stopping = new AbortController();
+  readonly #host: SessionHost;
+  #address = '';
+  #unsubscribe = () => {};
+  #sweeping: Promise<void> | undefined;
+
+  constructor(options: AgentPlaneOptions) {
+    this.#options = options;
+    const { clock, random, log, verifier, blobs, observer, registry } = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    const metrics = agentMetrics(registry);
+    this.#sessions = new Sessions(clock, () => this.#reconnectAfter(), metrics.connected);
+    this.#dispatch = new OfferDispatch(options.desired, log);
+    this.#admission = new Admission(this.#limits.admission, clock, random);
+    this.#server = new Server(grpcOptions(this.#limits));
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#listener = new Listener((socket) => injector.injectConnection(socket));
+    this.#host = this.#makeHost(metrics, new RuntimeRequests(observer, log));
+    const blobCalls = new BlobCalls({ verifier, blobs, log, concurrency: this.#limits.blobReaders });
+    this.#server.addService(grpcServerDefinition(AgentService), {
+      Connect: (call: AgentCall) => this.#connect(call),
+      ReadBlob: (call: BlobCall) => void blobCalls.serve(call),
+    });
+  }
+
+  /** `host:port`, once started. */
+  address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const { host, port, desired } = this.#options;
+    this.#address = await this.#listener.listen(host, port);
+    this.#unsubscribe = desired.onChange((tenants) => {
+      for (const session of this.#sessions.select(tenants)) this.#dispatch.refresh(session);
+    });
+    this.#sweeping = this.#sessions.sweepUntil(this.#stopping.signal, () => this.#dispatch.retry());
+  }
+
+  /** Takes no new agents, says goodbye to those there are, in batches, and cuts off who has not left in time. */
+  async stop(hurry: AbortSignal): Promise<void> {
+    this.#stopping.abort('the agent plane stops');
+    this.#unsubscribe();
+    this.#listener.close();
+    await this.#sweeping;
+    await this.#sayGoodbye(hurry);
+    await this.#listener.cutAll();
+    this.#server.forceShutdown();
+  }
+
+  async restart(tenant: string, signal?: AbortSignal): Promise<void> {
+    await this.#sessionOf(tenant).order('restart', signal);
+  }
+
+  /** Drains and stops the tenant's OpenClaw; resolves when its agent has done it. Throws like `restart`. */
+  async drain(tenant: string, signal?: AbortSignal): Promise<void> {
+    await this.#sessionOf(tenant).order('drain', signal);
+  }
+
+  #sessionOf(tenant: string) {
+    const session = this.#sessions.ofTenant(tenant);
+    if (session === undefined) throw agentAway(tenant, 'is not connected');
+    return session;
+  }
+
+  #connect(call: AgentCall): void {
+    const answer = this.#admission.ask();
+    if (this.#stopping.signal.aborted) turnAway(call, GoodbyeReason.SHUTDOWN, this.#reconnectAfter());
+    else if (answer.admitted) this.#sessions.add(new Session(call, this.#host));
+    else {
+      const error = new OpenCraneError('resource_exhausted', 'too_many_connects', 'too many agents connect at once', {
+        mend: `connect again in ${answer.retryAfterMillis} ms`,
+      });
+      turnAway(call, GoodbyeReason.OVERLOADED, answer.retryAfterMillis, error);
+      this.#host.metrics.streamEnded('overloaded');
+    }
+  }
+
+  async #sayGoodbye(hurry: AbortSignal): Promise<void> {
+    const { batch, pauseMillis, graceMillis } = this.#limits.drain;
+    const { clock } = this.#options;
+    const all = this.#sessions.all();
+    const told: Promise<void>[] = [];
+    for (let at = 0; at < all.length && !hurry.aborted; at += batch) {
+      if (at > 0) await clock.sleep(pauseMillis, hurry).catch(() => {});
+      for (const session of all.slice(at, at + batch)) {
+        told.push(session.bye(GoodbyeReason.SHUTDOWN, this.#reconnectAfter()));
+      }
+    }
+    const over = new AbortController();
+    const grace = clock.sleep(graceMillis, AbortSignal.any([over.signal, hurry])).catch(() => {});
+    await Promise.race([Promise.all([...told, this.#sessions.empty()]), grace]);
+    over.abort();
+    await grace;
+  }
+
+  /** Spread over the time that letting everyone in again will take. */
+  #reconnectAfter(): number {
+    const spread = Math.max(2_000, (this.#sessions.count / this.#limits.admission.perSecond) * 1000);
+    return 500 + this.#options.random() * spread;
+  }
+
+  #makeHost(metrics: SessionHost['metrics'], requests: RuntimeRequests): SessionHost {
+    const { verifier, observer, clock, log, random, newId } = this.#options;
+    const limits = this.#limits;
+    const sessions = this.#sessions;
+    const inSweeps = (millis: number) => Math.ceil(millis / SWEEP_MILLIS);
+    const heartbeatMillis = () => heartbeatIntervalMillis(sessions.count);
+    let beat = { interval: 0, message: Encoded.from(ConnectResponseSchema, welcome('', 0)) };
+    return {
+      verifier,
+      observer,
+      metrics,
+      clock,
+      log,
+      patience: { helloSweeps: inSweeps(limits.helloMillis), endingSweeps: inSweeps(limits.endingMillis) },
+      newId,
+      sweeps: () => sessions.sweeps,
+      age: () => jitter(limits.maxAgeMillis, 0.1, random),
+      reconnectAfter: () => this.#reconnectAfter(),
+      heartbeatMillis,
+      heartbeatAnswer: () => {
+        const interval = heartbeatMillis();
+        if (interval !== beat.interval) {
+          beat = { interval, message: Encoded.from(ConnectResponseSchema, welcome('', interval)) };
+        }
+        return beat.message;
+      },
+      silentSweeps: () => inSweeps(silenceMillis(heartbeatMillis())),
+      enter: (session) => sessions.enter(session),
+      leave: (session) => {
+        this.#dispatch.forget(session);
+        sessions.leave(session);
+      },
+      closed: (session) => sessions.closed(session),
+      refresh: (session) => this.#dispatch.refresh(session),
+      storeReceipt: (tenant, receipt) => storeReceipt({ observer, metrics, log }, tenant, receipt),
+      runtimeRequest: (tenant, requestId, version) => requests.decide(tenant, requestId, version),
+      socketOf: (peer) => this.#listener.socketOf(peer),
+    };
+  }
+}
+
+/** Ends a stream before it has a session. */
+function turnAway(call: AgentCall, reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): void {
+  call.on('error', () => {}); // grpc-js listens too, and ends the stream
+  new Outlet(call, () => {}).end(goodbye(reason, reconnectAfterMillis), error);
+}

@@ -1,0 +1,64 @@
+/** Orders that wait for an agent's result, by command id. */
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import type { CommandResult } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+
+/** Orders one agent may have open; more would only be somebody's loop. */
+const MOST = 16;
+
+type Waiter = { readonly resolve: () => void; readonly reject: (why: unknown) => void };
+
+/** The orders of one session. */
+export class PendingCommands {
+  readonly #tenant: string;
+  readonly #waiting = new Map<string, Waiter>();
+
+  constructor(tenant: string) {
+    this.#tenant = tenant;
+  }
+
+  /** Resolves when the agent has done it; `send` sends it. The agent goes on with it when the signal fires. */
+  async order(commandId: string, send: () => void, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#waiting.size >= MOST) {
+      const what = `${MOST} commands already wait for the agent of ${this.#tenant}`;
+      throw new OpenCraneError('resource_exhausted', 'too_many_commands', what, { mend: 'wait for them to end' });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => reject(signal?.reason);
+    this.#waiting.set(commandId, { resolve, reject });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    send();
+    try {
+      await promise;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      this.#waiting.delete(commandId);
+    }
+  }
+
+  /** Takes a result. One that nobody waits for any more is ignored. */
+  settle({ commandId, error }: CommandResult): void {
+    const waiter = this.#waiting.get(commandId);
+    if (error === '') {
+      waiter?.resolve();
+      return;
+    }
+    waiter?.reject(
+      new OpenCraneError('failed_precondition', 'command_failed', `the agent of ${this.#tenant} says: ${error}`, {
+        mend: "see the tenant's logs",
+      }),
+    );
+  }
+
+  /** The stream is gone: whether the orders were carried out is not known. */
+  abandon(): void {
+    for (const { reject } of this.#waiting.values()) reject(agentAway(this.#tenant, 'lost its connection'));
+  }
+}
+
+/** The error for a tenant whose agent cannot be reached. */
+export function agentAway(tenant: string, what: string): OpenCraneError {
+  return new OpenCraneError('unavailable', 'agent_not_connected', `the agent of ${tenant} ${what}`, {
+    mend: `look at it with "opencrane tenant show ${tenant}" and try again`,
+  });
+}

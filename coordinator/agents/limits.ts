@@ -1,0 +1,46 @@
+/** Numbers of the agent plane, with where they come from. */
+import type { ServerOptions } from '@grpc/grpc-js';
+import type { AdmissionOptions } from './admission.ts';
+
+/** What may be set differently, mostly in tests. */
+export type AgentPlaneLimits = {
+  /** Streams that may begin: one core accepts about 1,000 a second, and the database must keep up. */
+  readonly admission: AdmissionOptions;
+  /** From the opening of a stream to its hello, token check included. */
+  readonly helloMillis: number;
+  /** From the last word to the end of the stream; then the connection is cut. */
+  readonly endingMillis: number;
+  /** Age at which streams are renewed, jittered by a tenth, so that load spreads over replicas. */
+  readonly maxAgeMillis: number;
+  /** Largest message of an agent; health trees and receipts are a few KB. */
+  readonly maxMessageBytes: number;
+  /** Blobs read at one time; each holds a file handle and a piece of 256 KiB. */
+  readonly blobReaders: number;
+  /** How agents are sent away at shutdown. */
+  readonly drain: { readonly batch: number; readonly pauseMillis: number; readonly graceMillis: number };
+};
+
+/** The limits as shipped. */
+export const defaultLimits: AgentPlaneLimits = {
+  admission: { perSecond: 500, burst: 1_000 },
+  helloMillis: 10_000,
+  endingMillis: 5_000,
+  maxAgeMillis: 45 * 60_000,
+  maxMessageBytes: 1024 * 1024,
+  blobReaders: 32,
+  drain: { batch: 250, pauseMillis: 50, graceMillis: 3_000 },
+};
+
+/** The same for grpc-js. Its own maximum age is only the net below ours, for connections without a stream that obeys. */
+export function grpcOptions(limits: AgentPlaneLimits): ServerOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maxMessageBytes,
+    'grpc.keepalive_time_ms': 45_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.max_connection_age_ms': Math.round(limits.maxAgeMillis * 1.5),
+    'grpc.max_connection_age_grace_ms': 30_000,
+    'grpc.max_connection_idle_ms': 60_000,
+    'grpc.max_concurrent_streams': 100,
+    'grpc.enable_channelz': 0,
+  };
+}

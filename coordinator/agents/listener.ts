@@ -1,0 +1,59 @@
+/**
+ * The agent port. grpc-js gets its connections from here (its connection injector) instead of listening itself, so that
+ * the socket under a stream can be cut when its reader is stuck; grpc-js has no call for that.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+
+/** The listening socket and the connections it has accepted. */
+export class Listener {
+  readonly #server: Server;
+  readonly #sockets = new Map<string, Socket>();
+
+  /** `inject` is given every connection. */
+  constructor(inject: (socket: Socket) => void) {
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      this.#sockets.set(peer, socket);
+      socket.once('close', () => this.#sockets.delete(peer));
+      socket.on('error', ignore);
+      inject(socket);
+    });
+  }
+
+  /** Listens; resolves with `host:port`. */
+  async listen(host: string, port: number): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        const mend = 'choose another port, or stop who uses it';
+        reject(new OpenCraneError('unavailable', 'port_taken', `listening on ${host}:${port}`, { cause, mend }));
+      });
+      this.#server.listen(port, host, 4096, resolve); // the backlog holds a storm of reconnects
+    });
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new TypeError('not a TCP address');
+    return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+  }
+
+  /** The connection of a call, by what its `getPeer` says. */
+  socketOf(peer: string): Socket | undefined {
+    return this.#sockets.get(peer);
+  }
+
+  /** Accepts no further connection. */
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Cuts every connection and resolves when none is left. */
+  async cutAll(): Promise<void> {
+    const closed = [...this.#sockets.values()].map(
+      (socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()).destroy()),
+    );
+    await Promise.all(closed);
+  }
+}
+
+function ignore(): void {
+  // A connection that fails is closed, and that is what is looked at.
+}

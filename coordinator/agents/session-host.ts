@@ -1,0 +1,59 @@
+/** What all sessions share, so that one costs little. */
+import type { Socket } from 'node:net';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import type { OpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { PreparedOffer } from '../offers/offer.ts';
+import type { Outgoing } from './mailbox.ts';
+import type { AgentMetrics } from './metrics.ts';
+import type { AgentObserver, AgentTokenVerifier } from './ports.ts';
+
+/** A session as its surroundings see it. */
+export interface HostedSession {
+  readonly id: string;
+  /** Empty until the token has been checked. */
+  readonly tenant: string;
+  /** Hands the tenant's desired state to the agent, as far as it does not have it. */
+  desire(offers: readonly PreparedOffer[]): void;
+  /** Orders something; resolves when the agent has done it. */
+  order(what: 'restart' | 'drain', signal?: AbortSignal): Promise<void>;
+  /** Ends the stream with a last word. Resolves when the observer has been told. */
+  bye(reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): Promise<void>;
+  /** Looks whether something took too long. `now` is monotonic. */
+  sweep(now: number): void;
+}
+
+/** The surroundings of a session. */
+export interface SessionHost {
+  readonly verifier: AgentTokenVerifier;
+  readonly observer: AgentObserver;
+  readonly metrics: AgentMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Sweeps a hello, and a last word, may take. */
+  readonly patience: { readonly helloSweeps: number; readonly endingSweeps: number };
+  newId(): string;
+  /** Sweeps since the start. */
+  sweeps(): number;
+  /** How long a new stream may live, jittered. */
+  age(): number;
+  /** When an agent that is sent away should come again, jittered. */
+  reconnectAfter(): number;
+  heartbeatMillis(): number;
+  /** Answers a heartbeat: the interval, encoded once for all. */
+  heartbeatAnswer(): Outgoing;
+  silentSweeps(): number;
+  /** Makes the session its tenant's; resolves when the one before has left. */
+  enter(session: HostedSession): Promise<void>;
+  /** The session no longer speaks for its tenant. */
+  leave(session: HostedSession): void;
+  /** The session's transport is gone. */
+  closed(session: HostedSession): void;
+  /** Has the tenant's desired state handed to the session. */
+  refresh(session: HostedSession): void;
+  storeReceipt(tenant: string, receipt: Receipt): Promise<void>;
+  runtimeRequest(tenant: string, requestId: string, version: string): ReturnType<AgentObserver['runtimeRequest']>;
+  socketOf(peer: string): Socket | undefined;
+}

@@ -1,0 +1,268 @@
+/**
+ * One stream of one agent.
+ *
+ *   greeting ──hello──▶ accepting ──observer told──▶ serving
+ *       └──────────────────┴───────goodbye, error────────┴──▶ ending ──stream closed, or cut──▶ ended
+ *
+ * From `ending` on the session no longer speaks for the tenant; only its transport is left. There are no timers here:
+ * sessions.ts sweeps over all sessions. Time is counted in sweeps, so that a coordinator that itself stood still does
+ * not hold its own silence against the agents.
+ */
+import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
+import {
+  type ConnectRequest,
+  ConnectRequestSchema,
+  type FullState,
+  GoodbyeReason,
+  type Hello,
+  type RuntimeRequest,
+} from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { PreparedOffer } from '../offers/offer.ts';
+import { bearerToken } from './bearer.ts';
+import { agentAway, PendingCommands } from './commands.ts';
+import { checkHello, SequenceCheck } from './incoming.ts';
+import { command, goodbye, reasonName, receiptStored, requestFullState, runtimeAnswer, welcome } from './messages.ts';
+import { type AgentView, afterFullState, afterReceipt, afterSent, offersDue, viewOf } from './offers-due.ts';
+import { type AgentCall, Outlet } from './outlet.ts';
+import type { HostedSession, SessionHost } from './session-host.ts';
+
+type Phase = 'greeting' | 'accepting' | 'serving' | 'ending' | 'ended';
+
+/** A session. */
+export class Session implements HostedSession {
+  readonly id: string;
+  readonly #host: SessionHost;
+  readonly #call: AgentCall;
+  readonly #outlet: Outlet;
+  readonly #sequence = new SequenceCheck();
+  #phase: Phase = 'greeting';
+  #tenant = '';
+  #view: AgentView = [];
+  #commands: PendingCommands | undefined;
+  /** The observer's calls, one after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #busy = 0;
+  #observed = false;
+  /** Sweep in which the agent was last heard, or the phase began. */
+  #since: number;
+  /** Sweeps of silence after which the agent is given up. */
+  #patience = 0;
+  /** On the monotonic clock: when the stream has served long enough, or its token ends. */
+  #until: number;
+
+  constructor(call: AgentCall, host: SessionHost) {
+    this.id = host.newId();
+    this.#host = host;
+    this.#call = call;
+    this.#since = host.sweeps();
+    this.#until = host.clock.monotonic() + host.age();
+    this.#outlet = new Outlet(call, (offer) => this.#onSent(offer));
+    call.on('error', () => {}); // grpc-js listens too, and ends the stream
+    call.once('cancelled', () => this.#onClosed()); // comes at the end of every call, however it ended
+    void this.#authenticate();
+  }
+
+  get tenant(): string {
+    return this.#tenant;
+  }
+
+  desire(offers: readonly PreparedOffer[]): void {
+    if (this.#phase !== 'serving') return;
+    this.#outlet.keepOnly(offers);
+    for (const offer of offersDue(this.#view, offers)) {
+      this.#view = afterSent(this.#view, offer);
+      this.#outlet.offer(offer);
+    }
+  }
+
+  order(what: 'restart' | 'drain', signal?: AbortSignal): Promise<void> {
+    if (this.#phase !== 'serving') return Promise.reject(agentAway(this.#tenant, 'is being disconnected'));
+    this.#commands ??= new PendingCommands(this.#tenant);
+    const id = this.#host.newId();
+    return this.#commands.order(id, () => this.#outlet.answer(command(id, what)), signal);
+  }
+
+  bye(reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): Promise<void> {
+    return this.#end(reasonName(reason), () => this.#outlet.end(goodbye(reason, reconnectAfterMillis), error));
+  }
+
+  /** Ends the stream with an error. */
+  fail(thrown: unknown): Promise<void> {
+    const error = toOpenCraneError(thrown, 'serving an agent');
+    const level = error.code === 'internal' ? 'error' : 'info';
+    this.#host.log[level]({ err: error, tenant: this.#tenant, session: this.id }, 'an agent’s stream failed');
+    return this.#end(error.reason, () => this.#outlet.end(undefined, error));
+  }
+
+  sweep(now: number): void {
+    const waited = this.#host.sweeps() - this.#since;
+    const { helloSweeps, endingSweeps } = this.#host.patience;
+    if (this.#phase === 'serving') {
+      if (waited > this.#patience) void this.bye(GoodbyeReason.SILENT, this.#host.reconnectAfter());
+      else if (now >= this.#until) void this.bye(GoodbyeReason.MAX_AGE, this.#host.reconnectAfter());
+    } else if (this.#phase === 'ending') {
+      if (waited > endingSweeps) this.#cut();
+    } else if (waited > helloSweeps) {
+      const what = this.#phase === 'greeting' ? 'no hello came in time' : 'the hello could not be taken in in time';
+      void this.fail(new OpenCraneError('deadline_exceeded', 'hello_late', what, { mend: 'connect again' }));
+    }
+  }
+
+  async #authenticate(): Promise<void> {
+    try {
+      const { tenant, expiresAtMillis } = await this.#host.verifier.verify(bearerToken(this.#call.metadata));
+      if (this.#phase !== 'greeting') return;
+      this.#tenant = tenant;
+      const { clock } = this.#host;
+      this.#until = Math.min(this.#until, clock.monotonic() + expiresAtMillis - clock.now());
+      this.#call.on('data', (bytes: Buffer) => this.#onBytes(bytes));
+      this.#call.once('end', () => this.#onHalfClose());
+    } catch (cause) {
+      void this.fail(cause);
+    }
+  }
+
+  #onBytes(bytes: Buffer): void {
+    if (this.#phase === 'ending' || this.#phase === 'ended') return;
+    this.#since = this.#host.sweeps();
+    try {
+      const request = decodeRequest(ConnectRequestSchema, bytes);
+      if (this.#phase === 'greeting') this.#greet(request);
+      else this.#take(request);
+      this.#readOrPause();
+    } catch (cause) {
+      void this.fail(cause);
+    }
+  }
+
+  #greet(request: ConnectRequest): void {
+    const hello = checkHello(request, this.#tenant);
+    this.#sequence.begin(request.sequence);
+    this.#phase = 'accepting';
+    this.#do(() => this.#accept(hello));
+  }
+
+  async #accept(hello: Hello): Promise<void> {
+    const host = this.#host;
+    await host.enter(this);
+    if (this.#phase !== 'accepting') return;
+    this.#observed = true;
+    await host.observer.connected(this.#tenant, hello, this.id);
+    if (this.#phase !== 'accepting') return;
+    this.#phase = 'serving';
+    this.#view = viewOf(hello.capabilities, hello.kinds);
+    this.#patience = host.silentSweeps();
+    this.#outlet.answer(welcome(this.id, host.heartbeatMillis()));
+    host.refresh(this);
+  }
+
+  #take({ sequence, message }: ConnectRequest): void {
+    if (this.#sequence.next(sequence) === 'ask') this.#outlet.answer(requestFullState);
+    const { observer } = this.#host;
+    if (message.case === 'heartbeat') this.#takeHeartbeat();
+    else if (message.case === 'progress') observer.progress(this.#tenant, message.value);
+    else if (message.case === 'commandResult') this.#commands?.settle(message.value);
+    else if (message.case === 'runtimeRequest') void this.#takeRuntimeRequest(message.value);
+    else if (message.case === 'receipt') this.#do(() => this.#takeReceipt(message.value));
+    else if (message.case === 'health') this.#do(() => observer.health(this.#tenant, message.value));
+    else if (message.case === 'fullState') this.#do(() => this.#takeFullState(message.value));
+    else {
+      throw new OpenCraneError('invalid_argument', 'hello_twice', 'a stream has one hello, and it comes first', {
+        field: 'hello',
+        mend: 'open another stream',
+      });
+    }
+  }
+
+  #takeHeartbeat(): void {
+    this.#host.observer.heartbeat(this.#tenant);
+    this.#patience = this.#host.silentSweeps();
+    this.#outlet.answer(this.#host.heartbeatAnswer());
+  }
+
+  async #takeReceipt(receipt: Receipt): Promise<void> {
+    await this.#host.storeReceipt(this.#tenant, receipt);
+    this.#view = afterReceipt(this.#view, receipt);
+    this.#outlet.answer(receiptStored(receipt.receiptId));
+  }
+
+  async #takeFullState({ kinds, health }: FullState): Promise<void> {
+    this.#sequence.answered();
+    this.#view = afterFullState(this.#view, kinds);
+    if (health !== undefined) await this.#host.observer.health(this.#tenant, health);
+    this.#host.refresh(this);
+  }
+
+  /** May take as long as a bundle's build, so nothing waits for it. */
+  async #takeRuntimeRequest({ requestId, version }: RuntimeRequest): Promise<void> {
+    const answer = await this.#host.runtimeRequest(this.#tenant, requestId, version);
+    this.#outlet.answer(runtimeAnswer({ requestId, ...answer }));
+  }
+
+  /** Does one thing after the other, and reads nothing meanwhile. */
+  #do(task: () => Promise<void>): void {
+    this.#busy += 1;
+    this.#work = this.#work
+      .then(task)
+      .catch((cause: unknown) => this.#onTaskFailed(cause))
+      .then(() => {
+        this.#busy -= 1;
+        this.#readOrPause();
+      });
+  }
+
+  /** Reads only while nothing is being done and the agent takes its answers. */
+  #readOrPause(): void {
+    const reads = this.#busy === 0 && !this.#outlet.full;
+    if (reads === this.#call.isPaused()) this.#call[reads ? 'resume' : 'pause']();
+  }
+
+  #onTaskFailed(cause: unknown): void {
+    const gone = cause instanceof OpenCraneError && cause.code === 'not_found';
+    if (gone) void this.bye(GoodbyeReason.TENANT_DELETED, 0, cause);
+    else if (!isAbort(cause)) void this.fail(cause);
+  }
+
+  #onSent(offer: PreparedOffer | undefined): void {
+    if (offer !== undefined) this.#host.metrics.offerSent(offer.kind);
+    else this.#readOrPause();
+  }
+
+  #onHalfClose(): void {
+    void this.#end('closed by the agent', () => this.#outlet.end(undefined));
+  }
+
+  /** Leaves the tenant, once: a newer session may speak for it from now on. `last` says the last word. */
+  #end(why: string, last: () => void): Promise<void> {
+    if (this.#phase === 'ending' || this.#phase === 'ended') return this.#work;
+    this.#phase = 'ending';
+    this.#since = this.#host.sweeps();
+    last();
+    this.#commands?.abandon();
+    this.#host.leave(this);
+    this.#host.metrics.streamEnded(why);
+    this.#work = this.#work.then(() => this.#tellDisconnected(why));
+    return this.#work;
+  }
+
+  async #tellDisconnected(why: string): Promise<void> {
+    if (!this.#observed) return;
+    try {
+      await this.#host.observer.disconnected(this.#tenant, this.id, why);
+    } catch (cause) {
+      this.#host.log.error({ err: cause, tenant: this.#tenant }, 'telling that an agent disconnected failed');
+    }
+  }
+
+  #onClosed(): void {
+    void this.#end('connection lost', () => {});
+    this.#phase = 'ended';
+    this.#host.closed(this);
+  }
+
+  #cut(): void {
+    this.#host.socketOf(this.#call.getPeer())?.destroy();
+  }
+}
