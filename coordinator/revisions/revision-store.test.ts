@@ -64,6 +64,18 @@ onEachDatabase((database) => {
     assert.deepEqual(scopesOf({ name: 'jente', team: '' }), [organisation, jente]);
   });
 
+  test('changes that depend on the newest revision see each other', async (t) => {
+    const store = await database.store(t);
+    const revisions = new RevisionStore(store, new ManualClock());
+    const increment = () =>
+      store.transaction(async (change) => {
+        const count = (await revisions.latestToReplace(change, jente, 'config'))?.payload['count'];
+        await revisions.append(change, config(jente, { count: (typeof count === 'number' ? count : 0) + 1 }));
+      });
+    await Promise.all(Array.from({ length: 8 }, increment));
+    assert.deepEqual((await revisions.latest(jente, 'config'))?.payload, { count: 8 });
+  });
+
   test('a revision that is taken back is told to nobody and leaves no gap', async (t) => {
     const store = await database.store(t);
     const revisions = new RevisionStore(store, new ManualClock());

@@ -82,6 +82,12 @@ export class RevisionStore {
     return row && decode(row);
   }
 
+  /** The newest revision of a scope and kind, for a change that depends on it: nobody else writes one until the change is committed. */
+  async latestToReplace(change: Change, scope: Scope, kind: RevisionKind): Promise<Revision | undefined> {
+    await change.lock('revision');
+    return this.latest(scope, kind, change.db);
+  }
+
   /** The newest revision of a scope and kind without its payload. */
   async latestHead(scope: Scope, kind: RevisionKind): Promise<RevisionHead | undefined> {
     const row = await ofScope(this.#store.db, scope, kind)

@@ -16,6 +16,8 @@ export interface Change {
   readonly db: Transaction<Schema>;
   /** The next number of a counter. Others who want one wait until this change is committed. */
   next(counter: Counter): Promise<number>;
+  /** Waits until nobody else is between taking a number of this counter and committing; then keeps others waiting. */
+  lock(counter: Counter): Promise<void>;
   /** Does something after the commit, and not at all when there is none. It must not throw. */
   afterCommit(action: () => void): void;
 }
@@ -83,7 +85,12 @@ export class Store {
       const mark = { open: true };
       try {
         return await this.#underWay.run(mark, () =>
-          work({ db, next: (counter) => nextNumber(db, counter), afterCommit: (action) => actions.push(action) }),
+          work({
+            db,
+            next: (counter) => nextNumber(db, counter),
+            lock: (counter) => lockCounter(db, counter),
+            afterCommit: (action) => actions.push(action),
+          }),
         );
       } finally {
         mark.open = false;
@@ -106,4 +113,13 @@ async function nextNumber(db: Queries, counter: Counter): Promise<number> {
     .returning('value')
     .executeTakeFirstOrThrow();
   return value;
+}
+
+/** A write that changes nothing: what locks a row on Postgres and is harmless on SQLite, which knows no `for update`. */
+async function lockCounter(db: Queries, counter: Counter): Promise<void> {
+  await db
+    .insertInto('counters')
+    .values({ name: counter, value: 0 })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb.ref('counters.value') })))
+    .execute();
 }
