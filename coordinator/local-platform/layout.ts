@@ -1,0 +1,31 @@
+/** Where a tenant's files are on this machine: laid out like the pod (docs/ARCHITECTURE.md). */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LogProgram } from '../tenants/ports.ts';
+
+/** The paths that the platform itself uses. */
+export type TenantLayout = ReturnType<typeof tenantLayout>;
+
+/** The paths of a tenant below the coordinator's home folder. */
+export function tenantLayout(home: string, tenant: string) {
+  const data = join(home, 'tenants', tenant);
+  const at = (...parts: string[]) => join(data, ...parts);
+  return {
+    data,
+    state: at('state'),
+    gatewayToken: at('secrets', 'gateway-token'),
+    agentToken: at('agent', 'token'),
+    platform: at('platform.json'),
+    bin: at('bin'),
+    logs: at('logs'),
+    log: (program: LogProgram) => at('logs', `${program}.log`),
+    agent: { lock: at('agent', 'lock'), pid: at('agent', 'agent.pid') },
+    launcher: { lock: at('run', 'launcher.lock'), pid: at('run', 'launcher.pid') },
+  } as const;
+}
+
+/** Makes the tenant's folders, private to this user. */
+export async function makeFolders({ data }: TenantLayout): Promise<void> {
+  const folders = ['state', 'secrets', 'config', 'agent', 'kept', 'run', 'bin', 'logs', 'tmp'];
+  for (const folder of folders) await mkdir(join(data, folder), { recursive: true, mode: 0o700 });
+}
