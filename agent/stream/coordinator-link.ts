@@ -1,12 +1,26 @@
-/** The agent's one long-lived stream to the coordinator. */
+/** The agent's one long-lived stream to the coordinator, made anew whenever it ends (link-state.ts has the transitions). */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Digest } from '@opencrane/kit/digest.ts';
+import { messageOf } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import type { Command, Health, HelloSchema, Offer, RuntimeAnswer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type {
+  Command,
+  ConnectResponse,
+  Health,
+  HelloSchema,
+  Offer,
+  RuntimeAnswer,
+} from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Progress, Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { AgentStream } from './agent-stream.ts';
+import { type BlobPiece, readBlob } from './blob-reader.ts';
+import { type Dialed, dial } from './dial.ts';
+import { type Ending, type LinkState, onDial, onLost, onWelcome } from './link-state.ts';
+import { Outbox } from './outbox.ts';
 import type { ReceiptLog } from './receipt-log.ts';
+import { WaitingRequests } from './runtime-requests.ts';
 
 /** What the link needs from the rest of the agent. */
 export type CoordinatorLinkOptions = {
@@ -29,45 +43,148 @@ export type CoordinatorLinkOptions = {
   readonly log: Logger;
 };
 
-/** A piece of a blob, in order from the offset that was asked for. */
-export type BlobPiece = { readonly data: Uint8Array; readonly totalBytes: number };
-
-/** The agent's stream. Runs from `start` to `stop`, reconnecting by itself; everything else only leaves word. */
+/** The link. Runs from `start` to `stop`, reconnecting by itself; everything else only leaves word. */
 export class CoordinatorLink implements Part {
   readonly name = 'coordinator-link';
   readonly #options: CoordinatorLinkOptions;
+  readonly #outbox = new Outbox();
+  readonly #requests: WaitingRequests;
+  readonly #stopping = new AbortController();
+  #state: LinkState = { is: 'stopped' };
+  #stream: AgentStream | undefined;
+  #running: Promise<void> | undefined;
 
   constructor(options: CoordinatorLinkOptions) {
     this.#options = options;
+    this.#requests = new WaitingRequests(options.clock);
   }
 
   start(): void {
-    throw new Error(`not yet: ${this.#options.address}`);
+    this.#running = this.#run();
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#stopping.abort('the agent stops');
+    this.#stream?.close('the agent stops');
+    this.#requests.abandon();
+    await this.#running;
+  }
 
   /** Whether the coordinator has accepted the current stream. */
   get connected(): boolean {
-    return false;
+    return this.#state.is === 'connected';
   }
 
   /** Tells the newest health; an older one that has not gone out yet is dropped. */
-  reportHealth(_health: Health): void {}
+  reportHealth(health: Health): void {
+    this.#outbox.health(health);
+    this.#stream?.pump();
+  }
 
   /** Tells the newest progress; an older one that has not gone out yet is dropped. */
-  reportProgress(_progress: Progress): void {}
+  reportProgress(progress: Progress): void {
+    this.#outbox.progress(progress);
+    this.#stream?.pump();
+  }
 
-  /** Sends a receipt; it is on disk when this returns and is sent until the coordinator has stored it. */
-  sendReceipt(_receipt: Receipt): void {}
+  /** Sends a receipt; it is on disk when this returns, and is sent until the coordinator has stored it. */
+  sendReceipt(receipt: Receipt): void {
+    try {
+      this.#options.receiptLog.keep(receipt);
+    } catch (cause) {
+      this.#options.log.error({ err: cause }, 'a receipt could not be written to disk; it is kept in memory');
+    }
+    this.#outbox.receipt(receipt);
+    this.#stream?.pump();
+  }
 
-  /** Asks for another OpenClaw version. Survives reconnects; throws `unavailable` when there is no coordinator for long. */
-  requestRuntime(_version: string, _signal: AbortSignal): Promise<RuntimeAnswer> {
-    throw new Error('not yet');
+  /** Asks for another OpenClaw version. Survives reconnects; throws `unavailable` when the coordinator stays out of reach. */
+  requestRuntime(version: string, signal: AbortSignal): Promise<RuntimeAnswer> {
+    const request = { requestId: this.#options.newId(), version };
+    const answer = this.#requests.wait(request, () => this.connected, signal);
+    this.#outbox.request(request);
+    this.#stream?.pump();
+    return answer;
   }
 
   /** Reads a blob from an offset on. Throws `unavailable` when the connection is cut, `not_found` when there is none. */
-  readBlob(_digest: Digest, _offset: number, _signal: AbortSignal): AsyncIterable<BlobPiece> {
-    throw new Error('not yet');
+  readBlob(digest: Digest, offset: number, signal: AbortSignal): AsyncIterable<BlobPiece> {
+    return readBlob(this.#options, digest, offset, signal);
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      this.#state = onDial(this.#state);
+      const ending = await this.#serve();
+      if (this.#stopping.signal.aborted) break;
+      this.#state = onLost(this.#state, ending, clock.monotonic(), random);
+      const waitMillis = this.#state.is === 'waiting' ? this.#state.waitMillis : 0;
+      log.info({ why: ending.why, waitMillis: Math.round(waitMillis) }, 'the stream to the coordinator ended');
+      await clock.sleep(waitMillis, this.#stopping.signal).catch(() => {});
+    }
+    this.#state = { is: 'stopped' };
+  }
+
+  /** One stream, from dialing to its end. */
+  async #serve(): Promise<Ending> {
+    let dialed: Dialed;
+    try {
+      dialed = await dial(this.#options);
+    } catch (cause) {
+      return { why: messageOf(cause) };
+    }
+    const { hello, receiptLog, clock } = this.#options;
+    this.#outbox.restart(receiptLog.pending(), this.#requests.all());
+    this.#stream = new AgentStream(dialed, {
+      hello,
+      next: () => this.#outbox.take(() => hello().kinds),
+      onWelcome: () => this.#onWelcome(),
+      onMessage: (message) => this.#onMessage(message),
+      onBeat: () => this.#outbox.heartbeat({ agentRssBytes: BigInt(process.memoryUsage.rss()) }),
+      clock,
+    });
+    if (this.#stopping.signal.aborted) this.#stream.close('the agent stops');
+    const ending = await this.#stream.ended;
+    this.#stream = undefined;
+    return ending;
+  }
+
+  #onWelcome(): void {
+    this.#state = onWelcome(this.#state, this.#options.clock.monotonic());
+    this.#options.log.info({ address: this.#options.address }, 'connected to the coordinator');
+  }
+
+  #onMessage(message: ConnectResponse['message']): void {
+    if (message.case === 'offer') this.#guard('taking an offer', () => this.#options.onOffer(message.value));
+    else if (message.case === 'command') void this.#obey(message.value);
+    else if (message.case === 'receiptStored') this.#onStored(message.value.receiptId);
+    else if (message.case === 'runtimeAnswer') this.#requests.answer(message.value);
+    else if (message.case === 'requestFullState') {
+      this.#outbox.fullState();
+      this.#stream?.pump();
+    }
+  }
+
+  #onStored(receiptId: string): void {
+    this.#guard('letting a stored receipt go', () => this.#options.receiptLog.stored(receiptId));
+  }
+
+  /** The result goes to the stream that brought the command, or nowhere: another one does not know of it. */
+  async #obey(command: Command): Promise<void> {
+    const stream = this.#stream;
+    const error = await this.#options.onCommand(command).then(() => '', messageOf);
+    if (stream !== this.#stream) return;
+    this.#outbox.result(command.commandId, error.slice(0, 8_000));
+    stream?.pump();
+  }
+
+  /** What the rest of the agent throws must not end the stream. */
+  #guard(doing: string, work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      this.#options.log.error({ err: cause }, `${doing} failed`);
+    }
   }
 }

@@ -4,7 +4,15 @@
  * A message is either a protobuf-es message or an `Encoded` one: bytes that were serialised before,
  * so that what goes to thousands of receivers is serialised once.
  */
-import { type DescMessage, type DescService, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type Message,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 
 /** A message that is serialised already. */
@@ -21,34 +29,35 @@ export class Encoded {
   }
 }
 
-/** The service as a client wants it: one definition per method, keyed by the method's name. */
+/** A method as a client calls it, typed by its descriptor. */
+export function grpcMethod<Input extends DescMessage, Output extends DescMessage>(
+  method: DescMethod & { readonly input: Input; readonly output: Output },
+): MethodDefinition<MessageShape<Input> | Encoded, MessageShape<Output>> {
+  return {
+    path: `/${method.parent.typeName}/${method.name}`,
+    requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
+    responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
+    requestSerialize: (value) => serialize(method.input, value),
+    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+    responseSerialize: (value) => serialize(method.output, value),
+    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+  };
+}
+
+/** The service as a client wants it: one definition per method, keyed by the methods' names. */
 export function grpcServiceDefinition(service: DescService): ServiceDefinition {
-  return defineMethods(service, (input, bytes) => fromBinary(input, bytes));
+  return Object.fromEntries(service.methods.map((method) => [method.name, grpcMethod(method)]));
 }
 
 /**
- * The service as a server wants it: requests arrive as the bytes they are, for decode-request.ts. When a decoder throws,
- * grpc-js answers INTERNAL and nothing else; this way the server says what is wrong.
+ * The service as a server wants it, keyed by the methods' names. Requests arrive as the bytes they are, for
+ * decode-request.ts: when a decoder throws, grpc-js answers INTERNAL and nothing else; this way the server says what is
+ * wrong.
  */
 export function grpcServerDefinition(service: DescService): ServiceDefinition {
-  return defineMethods(service, (_input, bytes) => bytes);
-}
-
-function defineMethods(
-  service: DescService,
-  decodeRequest: (input: DescMessage, bytes: Buffer) => unknown,
-): ServiceDefinition {
-  const methods = service.methods.map((method): [string, MethodDefinition<unknown, unknown>] => [
+  const methods = service.methods.map((method) => [
     method.name,
-    {
-      path: `/${service.typeName}/${method.name}`,
-      requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
-      responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
-      requestSerialize: (value) => serialize(method.input, value),
-      requestDeserialize: (bytes) => decodeRequest(method.input, bytes),
-      responseSerialize: (value) => serialize(method.output, value),
-      responseDeserialize: (bytes) => fromBinary(method.output, bytes),
-    },
+    { ...grpcMethod(method), requestDeserialize: (bytes: Buffer) => bytes },
   ]);
   return Object.fromEntries(methods);
 }

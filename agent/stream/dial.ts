@@ -1,0 +1,41 @@
+/** Connections to the coordinator. */
+import { readFile } from 'node:fs/promises';
+import { type ChannelOptions, Client, credentials, Metadata } from '@grpc/grpc-js';
+import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+
+/** One connection with what its calls must carry. */
+export type Dialed = { readonly client: Client; readonly metadata: Metadata };
+
+/** Where and as whom to connect. */
+export type DialOptions = { readonly address: string; readonly tokenFile: string };
+
+/**
+ * Makes a client of its own connection; closing it closes the connection. Its pings notice a coordinator that stands
+ * still: 20 s and 10 s are below the idle limits of the usual proxies.
+ */
+export async function dial({ address, tokenFile }: DialOptions, more: ChannelOptions = {}): Promise<Dialed> {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${await readToken(tokenFile)}`);
+  const client = new Client(address, credentials.createInsecure(), {
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_receive_message_length': 16 * 1024 * 1024,
+    'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
+    'grpc.use_local_subchannel_pool': 1,
+    ...more,
+  });
+  return { client, metadata };
+}
+
+async function readToken(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (cause) {
+    throw new OpenCraneError('unauthenticated', 'token_unreadable', `reading the agent's token: ${messageOf(cause)}`, {
+      cause,
+      field: file,
+      mend: 'whoever starts the agent puts its token there',
+    });
+  }
+}
