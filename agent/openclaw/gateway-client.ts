@@ -26,9 +26,9 @@ const json = z.record(z.string(), z.unknown());
 const configGet = z.object({
   /** Guards a write: `config.patch` repeats it. */
   hash: z.string(),
-  /** Hash of the file, and of what the gateway runs with; equal when it took the file. */
-  configRevisionHash: z.string().optional(),
-  appliedConfigHash: z.string().optional(),
+  /** Hash of the file (null when it is not valid), and of what the gateway runs with; equal when it took the file. */
+  configRevisionHash: z.string().nullish(),
+  appliedConfigHash: z.string().nullish(),
   /** The file's text, with `${VARIABLES}` as written. */
   raw: z.string().nullish(),
   parsed: json.nullish(),
@@ -49,6 +49,8 @@ const configPatch = z.object({
     .partial()
     .nullish(),
 });
+
+const schemaLookup = z.object({ reloadKind: z.enum(['none', 'hot', 'restart']).optional() });
 
 const systemInfo = z.object({ pid: z.number(), processInstanceId: z.string() });
 
@@ -123,9 +125,23 @@ export class GatewayClient {
     return this.#call('config.get', {}, configGet);
   }
 
-  /** Merges `patch` (JSON merge patch) into the configuration file; `baseHash` is `hash` of the last `configGet`. */
-  configPatch(patch: object, baseHash: string): Promise<GatewayConfigPatch> {
-    return this.#call('config.patch', { raw: JSON.stringify(patch), baseHash }, configPatch, PATCH_MILLIS);
+  /**
+   * Merges `patch` (JSON merge patch) into the configuration file; `baseHash` is `hash` of the last `configGet`.
+   * An array that loses entries must be named in `replacePaths`, else OpenClaw refuses or merges it by id.
+   */
+  configPatch(patch: object, baseHash: string, replacePaths: readonly string[] = []): Promise<GatewayConfigPatch> {
+    const parameters = { raw: JSON.stringify(patch), baseHash, replacePaths };
+    return this.#call('config.patch', parameters, configPatch, PATCH_MILLIS);
+  }
+
+  /** What a change of this key would take; `unknown` when the schema does not have it. */
+  async configReloadKind(path: string): Promise<'none' | 'hot' | 'restart' | 'unknown'> {
+    try {
+      return (await this.#call('config.schema.lookup', { path }, schemaLookup)).reloadKind ?? 'unknown';
+    } catch (cause) {
+      if (cause instanceof OpenCraneError && cause.code === 'invalid_argument') return 'unknown';
+      throw cause;
+    }
   }
 
   systemInfo(): Promise<z.infer<typeof systemInfo>> {
