@@ -9,6 +9,9 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { OpenCraneError } from './errors.ts';
 
+/** The locks of this process: one that nobody else refers to would be collected, and be free. */
+const held = new Set<DatabaseSync>();
+
 /** A lock that is held. */
 export interface ProcessLock {
   release(): void;
@@ -32,5 +35,10 @@ export function takeProcessLock(path: string, whose: string): ProcessLock {
       },
     );
   }
-  return { release: () => database.close() };
+  held.add(database);
+  return {
+    release() {
+      if (held.delete(database)) database.close();
+    },
+  };
 }
