@@ -84,6 +84,11 @@ export class AgentPlane implements Part, AgentCommands {
     return this.#address;
   }
 
+  /** Streams that are open, those included that say hello or goodbye. */
+  get openStreams(): number {
+    return this.#sessions.open;
+  }
+
   async start(): Promise<void> {
     const { host, port, desired } = this.#options;
     this.#address = await this.#listener.listen(host, port);
