@@ -149,6 +149,7 @@ test('a drain waits for the turn that runs, and takes no new one', async () => {
   const called = home.model.nextCall();
   const { runId } = await gateway.chatSend('main', 'Take your time', 'turn-2');
   await called;
+  const ended = gateway.agentWait(runId, 60_000); // asked before the drain, which lets no new question in
   let stopped = false;
   const stopping = home.client.stop('a test', 60_000).finally(() => {
     stopped = true;
@@ -161,10 +162,10 @@ test('a drain waits for the turn that runs, and takes no new one', async () => {
   );
   assert.equal(stopped, false);
   release();
-  assert.equal((await gateway.agentWait(runId, 30_000)).status, 'ok');
+  assert.equal((await ended).status, 'ok');
   const exit = await stopping;
   assert.equal(exit?.code, 0);
-  assert.equal((await gateway.closed) !== undefined, true);
+  await gateway.closed;
 });
 
 test('stopped on purpose, it stays stopped when the launcher is restarted', async () => {
