@@ -65,11 +65,7 @@ async function fetchWhole(
       await fetchRest(ports.blobs, wanted, path, progress, signal);
     } catch (cause) {
       signal.throwIfAborted();
-      if (systemCode(cause) === 'ENOSPC') {
-        await rm(path, { force: true });
-        throw diskFull('fetching the bundle', cause);
-      }
-      if (!isPassing(cause)) throw cause;
+      await judge(cause, path);
     }
     if ((await sizeOf(path)) > before) failures = 0;
     else {
@@ -77,6 +73,15 @@ async function fetchWhole(
       await ports.clock.sleep(backoffMillis(failures, RETRY, ports.random) + 1, signal);
     }
   }
+}
+
+/** Lets pass what trying again may mend. A disk without room gets back what was fetched. */
+async function judge(cause: unknown, path: string): Promise<void> {
+  if (systemCode(cause) === 'ENOSPC') {
+    await rm(path, { force: true });
+    throw diskFull('fetching the bundle', cause);
+  }
+  if (!isPassing(cause)) throw cause;
 }
 
 async function fetchRest(

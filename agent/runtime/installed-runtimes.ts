@@ -6,13 +6,17 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '@opencrane/kit/atomic-file.ts';
-import { hexOf } from '@opencrane/kit/digest.ts';
+import { type Digest, hexOf } from '@opencrane/kit/digest.ts';
 import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { type ProcessLock, takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
 import { faultPoint } from '../fault-point.ts';
-import { type DownloadPorts, downloadBundle, type WantedBundle } from './bundle-download.ts';
+import { type DownloadPorts, downloadBundle } from './bundle-download.ts';
 import { diskFull, unpackBundle } from './bundle-unpack.ts';
+import type { InstalledRuntime } from './ports.ts';
+
+/** A runtime that is wanted on this machine. */
+export type WantedRuntime = { readonly version: string; readonly bundleDigest: Digest; readonly bundleBytes: number };
 
 /** Between two looks at a lock that another agent holds. */
 const LOCK_MILLIS = 300;
@@ -20,7 +24,7 @@ const LOCK_MILLIS = 300;
 const MARKER = '.opencrane-bundle';
 
 /** The folder of unpacked runtimes. */
-export class RuntimeFolder {
+export class InstalledRuntimes {
   readonly #folder: string;
   readonly #ports: DownloadPorts;
 
@@ -30,19 +34,21 @@ export class RuntimeFolder {
   }
 
   /** Where a bundle is unpacked, or would be. */
-  directory({ digest }: Pick<WantedBundle, 'digest'>): string {
-    return join(this.#folder, hexOf(digest));
+  directory(bundleDigest: Digest): string {
+    return join(this.#folder, hexOf(bundleDigest));
   }
 
-  /** Makes sure that a bundle is unpacked here, and returns where. Nothing of it was run before its digest was checked. */
-  async ensure(wanted: WantedBundle, version: string, report: ReportProgress, signal: AbortSignal): Promise<string> {
-    const directory = this.directory(wanted);
-    if (await isWhole(directory)) return directory;
+  /** Makes sure that a runtime is unpacked here; needs no network when it is. Its bundle's digest is checked before any of it runs. */
+  async ensure(wanted: WantedRuntime, report: ReportProgress, signal: AbortSignal): Promise<InstalledRuntime> {
+    const { version, bundleDigest } = wanted;
+    const directory = this.directory(bundleDigest);
+    const installed = { version, bundleDigest, directory };
+    if (await isWhole(directory)) return installed;
     await mkdir(this.#folder, { recursive: true, mode: 0o755 });
     const lock = await this.#lock(version, report, signal);
     try {
-      if (!(await isWhole(directory))) await this.#fetchAndUnpack(wanted, version, report, signal);
-      return directory;
+      if (!(await isWhole(directory))) await this.#fetchAndUnpack(wanted, report, signal);
+      return installed;
     } catch (cause) {
       if (systemCode(cause) === 'ENOSPC') throw diskFull(`preparing OpenClaw ${version}`, cause);
       throw cause;
@@ -63,14 +69,10 @@ export class RuntimeFolder {
     }
   }
 
-  async #fetchAndUnpack(
-    wanted: WantedBundle,
-    version: string,
-    report: ReportProgress,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const directory = this.directory(wanted);
-    await this.#removePartials(hexOf(wanted.digest));
+  async #fetchAndUnpack(wanted: WantedRuntime, report: ReportProgress, signal: AbortSignal): Promise<void> {
+    const { version, bundleDigest, bundleBytes: bytes } = wanted;
+    const directory = this.directory(bundleDigest);
+    await this.#removePartials(hexOf(bundleDigest));
     const bundle = `${directory}.download`;
     const onDownload = (done: number, waiting: boolean) =>
       report(
@@ -79,13 +81,13 @@ export class RuntimeFolder {
         done,
         wanted.bytes,
       );
-    await downloadBundle(this.#ports, wanted, bundle, onDownload, signal);
+    await downloadBundle(this.#ports, { digest: bundleDigest, bytes }, bundle, onDownload, signal);
     faultPoint('runtime:downloaded');
     const partial = `${directory}.partial-${randomBytes(6).toString('hex')}`;
-    const onUnpack = (done: number) => report('unpack', `unpacking OpenClaw ${version}`, done, wanted.bytes);
+    const onUnpack = (done: number) => report('unpack', `unpacking OpenClaw ${version}`, done, bytes);
     try {
       await unpackBundle(bundle, partial, onUnpack, signal);
-      await writeFile(join(partial, MARKER), `${wanted.digest}\n`);
+      await writeFile(join(partial, MARKER), `${bundleDigest}\n`);
       await rename(partial, directory);
     } catch (cause) {
       await rm(partial, { recursive: true, force: true });
