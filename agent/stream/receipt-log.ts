@@ -10,10 +10,10 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Receipt, ReceiptSchema, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 
 /** Receipts kept at most. An agent out of reach gets no offers, so they hardly pile up; a bound is a bound. */
-const MOST_KEPT = 1_000;
+const MOST_KEPT = 200;
 
 /** Lines after which the file is written anew, above twice what is kept. */
-const SPARE_LINES = 200;
+const SPARE_LINES = 100;
 
 /** The log; one writer. Writes are synchronous: receipts are rare, and what was said to be kept is on disk. */
 export class ReceiptLog {

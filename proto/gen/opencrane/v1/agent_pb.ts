@@ -120,7 +120,7 @@ export type ConnectResponse = Message<"opencrane.v1.ConnectResponse"> & {
    */
   message: {
     /**
-     * First on every stream, after the Hello was accepted.
+     * First on every stream, after the Hello was accepted; then the answer to every Heartbeat.
      *
      * @generated from field: opencrane.v1.Welcome welcome = 1;
      */
@@ -514,13 +514,13 @@ export const RuntimeAnswerSchema: GenMessage<RuntimeAnswer> = /*@__PURE__*/
   messageDesc(file_opencrane_v1_agent, 9);
 
 /**
- * Welcome accepts a Hello.
+ * Welcome accepts a Hello, and answers every Heartbeat, so that each side hears of the other.
  *
  * @generated from message opencrane.v1.Welcome
  */
 export type Welcome = Message<"opencrane.v1.Welcome"> & {
   /**
-   * Id of the session, in the coordinator's logs.
+   * Id of the session, in the coordinator's logs; empty when it answers a Heartbeat.
    *
    * @generated from field: string session_id = 1;
    */
