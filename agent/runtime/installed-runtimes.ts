@@ -75,12 +75,7 @@ export class InstalledRuntimes {
     await this.#removePartials(hexOf(bundleDigest));
     const bundle = `${directory}.download`;
     const onDownload = (done: number, waiting: boolean) =>
-      report(
-        'download',
-        waiting ? 'waiting for the coordinator' : `downloading OpenClaw ${version}`,
-        done,
-        wanted.bytes,
-      );
+      report('download', waiting ? 'waiting for the coordinator' : `downloading OpenClaw ${version}`, done, bytes);
     await downloadBundle(this.#ports, { digest: bundleDigest, bytes }, bundle, onDownload, signal);
     faultPoint('runtime:downloaded');
     const partial = `${directory}.partial-${randomBytes(6).toString('hex')}`;
