@@ -57,8 +57,9 @@ export class ConfigApplier implements Applier {
       await this.#ports.files.sweep();
       await this.#recover();
       const record = await this.#ports.files.readManaged();
-      if (record === undefined) return;
-      const outcome = await this.#renderStopped(await this.#change(record.digest, record.offered), signal);
+      // A tenant for whom nobody wrote a layer still needs what OpenCrane itself manages.
+      const { digest, offered } = record ?? { digest: digestOfJson({}), offered: {} };
+      const outcome = await this.#renderStopped(await this.#change(digest, offered), signal);
       if (outcome.state === 'failed') this.#ports.log.warn({ outcome }, 'the managed configuration does not fit');
     });
   }

@@ -1,9 +1,10 @@
 /** The tenant's OpenClaw as the agent steers it: through the launcher, believed only when its own probes say so. */
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { isAbort, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type Exit, LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { LauncherClient } from '../launcher/client.ts';
 import type { OpenClawProcess } from '../openclaw/environment.ts';
+import type { GatewayClient } from '../openclaw/gateway-client.ts';
 import type { Startup } from '../openclaw/probes.ts';
 import type { OpenClawControl, RunningOpenClaw } from '../runtime/ports.ts';
 import type { LauncherView } from './launcher-view.ts';
@@ -16,15 +17,20 @@ export type OpenClawPorts = {
   readonly launcher: LauncherOrders;
   readonly view: LauncherView;
   readonly process: OpenClawProcess;
+  /** Lays the managed configuration over what the state holds; called before every start. */
+  readonly render: (signal: AbortSignal) => Promise<void>;
   /** Asks `/startupz`; throws while nothing answers. */
   readonly startup: (signal: AbortSignal) => Promise<Startup>;
+  /** Signs in to the gateway. */
+  readonly connect: (signal: AbortSignal) => Promise<GatewayClient>;
+  readonly timeouts: { readonly readyMillis: number; readonly drainMillis: number };
   readonly clock: Clock;
 };
 
 /** Between two looks at `/startupz` while OpenClaw starts. It takes 5 to 8 s, so this adds little to a boot. */
 const PROBE_EVERY_MILLIS = 150;
 
-/** Steers OpenClaw. */
+/** Steers OpenClaw; what it offers to the runtime and to the configuration. */
 export class OpenClaw implements OpenClawControl {
   readonly #ports: OpenClawPorts;
 
@@ -38,11 +44,16 @@ export class OpenClaw implements OpenClawControl {
     return { pid: Number(pid), version: started.version, directory: started.runtimeDirectory };
   }
 
-  async stop(reason: string, budgetMillis: number): Promise<void> {
+  connect(signal: AbortSignal): Promise<GatewayClient> {
+    return this.#ports.connect(signal);
+  }
+
+  async stop(reason: string, budgetMillis: number = this.#ports.timeouts.drainMillis): Promise<void> {
     await this.#ports.launcher.stop(reason, budgetMillis);
   }
 
   async start(runtimeDirectory: string, version: string): Promise<void> {
+    await this.#ports.render(AbortSignal.timeout(this.#ports.timeouts.readyMillis));
     const { environment, arguments: argv } = this.#ports.process;
     await this.#ports.launcher.start({
       runtimeDirectory,
@@ -50,6 +61,35 @@ export class OpenClaw implements OpenClawControl {
       environment: { ...environment },
       arguments: [...argv],
     });
+  }
+
+  /** Starts a version and waits, as long as it may take, until it is ready; one that runs already is only waited for. */
+  async startReady(runtimeDirectory: string, version: string, signal: AbortSignal): Promise<void> {
+    const running = await this.running();
+    if (running?.version !== version) await this.start(runtimeDirectory, version);
+    await this.waitReady(version, this.#within(signal));
+  }
+
+  /** One drained restart of what runs; while it is down, `whileStopped`. */
+  async restart(
+    reason: string,
+    whileStopped: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<{ readonly downtimeMillis: number }> {
+    const { launcher, clock } = this.#ports;
+    const { started } = await launcher.status();
+    if (started === undefined) throw nothingToRestart();
+    const began = clock.monotonic();
+    await this.stop(reason);
+    await whileStopped();
+    await this.start(started.runtimeDirectory, started.version);
+    await this.waitReady(started.version, this.#within(signal));
+    return { downtimeMillis: clock.monotonic() - began };
+  }
+
+  /** The signal, and a timeout that says what was waited for. */
+  #within(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, AbortSignal.timeout(this.#ports.timeouts.readyMillis)]);
   }
 
   async waitReady(version: string, signal: AbortSignal): Promise<void> {
@@ -67,7 +107,9 @@ export class OpenClaw implements OpenClawControl {
         await clock.sleep(PROBE_EVERY_MILLIS, either);
       }
     } catch (cause) {
-      if (ended.signal.aborted && isAbort(cause)) throw ended.signal.reason;
+      if (ended.signal.aborted) throw ended.signal.reason;
+      if (either.reason instanceof DOMException && either.reason.name === 'TimeoutError')
+        throw notReady(version, cause);
       throw cause;
     } finally {
       ended.abort();
@@ -108,6 +150,24 @@ function wrongVersion(wanted: string, seen: string): OpenCraneError {
     `the gateway that answers is ${seen}, not ${wanted}`,
     {
       mend: 'another OpenClaw may hold the tenant’s port; stop it',
+    },
+  );
+}
+
+function nothingToRestart(): OpenCraneError {
+  return new OpenCraneError('failed_precondition', 'never_started', 'restarting OpenClaw: it was never started', {
+    mend: 'wait for the first boot',
+  });
+}
+
+function notReady(version: string, cause: unknown): OpenCraneError {
+  return new OpenCraneError(
+    'deadline_exceeded',
+    'gateway_not_ready',
+    `OpenClaw ${version} runs and does not become ready`,
+    {
+      cause,
+      mend: 'see what it waits for in `opencrane tenant logs`',
     },
   );
 }
