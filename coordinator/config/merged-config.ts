@@ -15,8 +15,7 @@ export type MergedConfig = {
 
 /** Reads the layers of the scopes, given outermost first, and merges them. */
 export async function mergedConfig(revisions: RevisionStore, scopes: readonly Scope[]): Promise<MergedConfig> {
-  const found = await Promise.all(scopes.map((scope) => revisions.latest(scope, 'config')));
-  const layers = found.filter((layer) => layer !== undefined);
+  const layers = await revisions.latestOf(scopes, 'config');
   return {
     document: mergeLayers(layers.map(({ payload }) => payload)),
     revision: Math.max(0, ...layers.map(({ number }) => number)),

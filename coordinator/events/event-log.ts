@@ -56,6 +56,11 @@ export class EventLog {
     change.afterCommit(() => this.#ring(event.tenant));
   }
 
+  /** Removes what happened to a tenant that is deleted. */
+  async removeTenant(change: Change, tenant: string): Promise<void> {
+    await change.db.deleteFrom('events').where('tenant', '=', tenant).execute();
+  }
+
   /** Tells followers how far something is; the newest word of a tenant takes the place of the one before. */
   progress(tenant: string, progress: Progress): void {
     for (const follower of this.#followers) {

@@ -104,24 +104,38 @@ export class RevisionStore {
       .selectFrom('revisions')
       .selectAll()
       .where('kind', '=', kind)
-      .where((eb) => eb.or(scopes.map((scope) => eb.and({ scope_kind: scope.kind, scope_name: nameOf(scope) }))))
+      .where((eb) => eb.or(scopes.map((scope) => eb.and(columnsOf(scope)))))
       .orderBy('number', 'desc')
       .limit(limit)
       .execute();
     return rows.map(decode);
   }
 
-  /** The newest revision of every scope that has one of this kind. */
+  /** The newest revision of each of the scopes that has one, read at one moment, in the order of the scopes. */
+  async latestOf(scopes: readonly Scope[], kind: RevisionKind): Promise<Revision[]> {
+    const rows = await this.#newest(kind, scopes);
+    return scopes.flatMap(
+      (scope) => rows.find((row) => row.scope.kind === scope.kind && nameOf(row.scope) === nameOf(scope)) ?? [],
+    );
+  }
+
+  /** The newest revision of every scope that has one of this kind, newest first. */
   async latestOfEveryScope(kind: RevisionKind): Promise<Revision[]> {
-    const newest = this.#store.db
+    return this.#newest(kind);
+  }
+
+  async #newest(kind: RevisionKind, scopes?: readonly Scope[]): Promise<Revision[]> {
+    const { db } = this.#store;
+    let numbers = db
       .selectFrom('revisions')
       .select((eb) => eb.fn.max('number').as('number'))
       .where('kind', '=', kind)
       .groupBy(['scope_kind', 'scope_name']);
-    const rows = await this.#store.db
+    if (scopes) numbers = numbers.where((eb) => eb.or(scopes.map((scope) => eb.and(columnsOf(scope)))));
+    const rows = await db
       .selectFrom('revisions')
       .selectAll()
-      .where('number', 'in', newest)
+      .where('number', 'in', numbers)
       .orderBy('number', 'desc')
       .execute();
     return rows.map(decode);
@@ -149,6 +163,10 @@ function ofScope(db: Queries, scope: Scope, kind: RevisionKind) {
     .where('kind', '=', kind)
     .where('scope_kind', '=', scope.kind)
     .where('scope_name', '=', nameOf(scope));
+}
+
+function columnsOf(scope: Scope) {
+  return { scope_kind: scope.kind, scope_name: nameOf(scope) };
 }
 
 function nameOf(scope: Scope): string {

@@ -76,15 +76,21 @@ export class TenantStore {
     await change.db.deleteFrom('tenants').where('name', '=', name).execute();
   }
 
-  /** Keeps what was observed, as part of a change. Nothing is kept of a tenant that is gone. */
-  async keepObservation(change: Change, tenant: string, observation: string): Promise<void> {
-    const exists = await change.db.selectFrom('tenants').select('name').where('name', '=', tenant).executeTakeFirst();
-    if (exists === undefined) return;
+  /** Whether there is such a tenant. */
+  async exists(change: Change, name: string): Promise<boolean> {
+    const found = await change.db.selectFrom('tenants').select('name').where('name', '=', name).executeTakeFirst();
+    return found !== undefined;
+  }
+
+  /** Keeps what was observed, as part of a change; false for a tenant that is gone, of which nothing is kept. */
+  async keepObservation(change: Change, tenant: string, observation: string): Promise<boolean> {
+    if (!(await this.exists(change, tenant))) return false;
     await change.db
       .insertInto('observations')
       .values({ tenant, observation })
       .onConflict((conflict) => conflict.column('tenant').doUpdateSet({ observation }))
       .execute();
+    return true;
   }
 
   /** What was observed of each tenant that was ever heard of. */

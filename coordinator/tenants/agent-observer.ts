@@ -1,0 +1,163 @@
+/** Takes down what agents say: in memory at once, in the database when it changed, as an event when it is news. */
+import { equals } from '@bufbuild/protobuf';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { type Health, HealthSchema, type Hello } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import { Kind, type Progress, type Receipt, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import type { AgentObserver } from '../agents/ports.ts';
+import type { EventLog, EventRecord } from '../events/event-log.ts';
+import type { RuntimeRequests } from '../offers/ports.ts';
+import type { ReceiptStore } from '../receipts/receipt-store.ts';
+import type { GroupCommit } from '../store/group-commit.ts';
+import { type Observation, phaseOfEntry, type TenantDirectory } from './directory.ts';
+import { encodeObservation } from './load.ts';
+import type { TenantStore } from './tenant-store.ts';
+
+/** What the observer works on. */
+export type AgentObserverParts = {
+  readonly directory: TenantDirectory;
+  readonly tenants: TenantStore;
+  readonly receipts: ReceiptStore;
+  readonly events: EventLog;
+  readonly commits: GroupCommit;
+  readonly runtimeRequests: RuntimeRequests;
+  readonly clock: Clock;
+};
+
+type News = Omit<EventRecord, 'tenant'>;
+
+/** Makes the observer. */
+export function agentObserver(parts: AgentObserverParts): AgentObserver {
+  const { directory, clock, events } = parts;
+  return {
+    async connected(tenant, hello, sessionId) {
+      directory.get(tenant); // a tenant that is gone is told so
+      const seen = { session: sessionId, lastSeen: clock.now() };
+      await observe(parts, tenant, seen, [{ reason: 'AgentConnected', message: introduction(hello) }]);
+    },
+
+    async receipt(tenant, receipt) {
+      directory.get(tenant);
+      await keepReceipt(parts, tenant, receipt);
+    },
+
+    async health(tenant, health) {
+      const before = directory.get(tenant).observed.health;
+      directory.heard(tenant, clock.now());
+      if (before && equals(HealthSchema, before, health)) return;
+      await observe(parts, tenant, { health }, driftNews(before, health));
+    },
+
+    progress(tenant, progress) {
+      directory.observe(tenant, { lastSeen: clock.now(), progress: underWay(progress) });
+      events.progress(tenant, progress);
+    },
+
+    heartbeat(tenant) {
+      directory.heard(tenant, clock.now());
+    },
+
+    async disconnected(tenant, sessionId, why) {
+      if (directory.find(tenant)?.observed.session !== sessionId) return; // a newer session took over, or the tenant is gone
+      await observe(parts, tenant, { session: '', progress: undefined }, [
+        { reason: 'AgentDisconnected', message: why },
+      ]);
+    },
+
+    runtimeRequest(tenant, version) {
+      return parts.runtimeRequests.request(tenant, version);
+    },
+  };
+}
+
+/** Notes an observation, and commits it together with what is new about it. */
+async function observe(parts: AgentObserverParts, tenant: string, seen: Partial<Observation>, news: readonly News[]) {
+  const { directory, tenants, events, commits } = parts;
+  const before = phaseOfEntry(directory.get(tenant));
+  directory.observe(tenant, seen);
+  const entry = directory.get(tenant);
+  const after = phaseOfEntry(entry);
+  const all =
+    before.phase === after.phase
+      ? news
+      : [...news, { reason: phaseReasons[after.phase] ?? 'TenantChanged', message: after.message }];
+  const observation = encodeObservation(entry.observed);
+  await commits.commit(async (change) => {
+    if (!(await tenants.keepObservation(change, tenant, observation))) return;
+    for (const event of all) await events.record(change, { tenant, ...event });
+  });
+}
+
+async function keepReceipt(parts: AgentObserverParts, tenant: string, receipt: Receipt): Promise<void> {
+  const { directory, tenants, receipts, events, commits } = parts;
+  await commits.commit(async (change) => {
+    if (!(await tenants.exists(change, tenant))) return;
+    if (!(await receipts.keep(change, tenant, receipt))) return;
+    const message = receiptLine(receipt);
+    await events.record(change, { tenant, reason: receiptReason(receipt), message, receipt });
+    change.afterCommit(() => {
+      const before = directory.find(tenant)?.observed.receipts ?? new Map();
+      directory.observe(tenant, { receipts: new Map(before).set(receipt.kind, receipt) });
+    });
+  });
+}
+
+function introduction({ agentVersion, platform }: Hello): string {
+  return platform
+    ? `agent ${agentVersion} on Node ${platform.nodeVersion}, ${platform.os}-${platform.arch}`
+    : `agent ${agentVersion}`;
+}
+
+function driftNews(before: Health | undefined, { drift }: Health): News[] {
+  const known = before?.drift ?? [];
+  if (drift.length === 0) {
+    return known.length === 0 ? [] : [{ reason: 'DriftGone', message: 'the managed configuration is in effect again' }];
+  }
+  const found = drift.filter((path) => !known.includes(path));
+  return found.length === 0 ? [] : [{ reason: 'DriftFound', message: `changed behind our back: ${found.join(', ')}` }];
+}
+
+function underWay(progress: Progress): Progress | undefined {
+  return progress.finished ? undefined : progress;
+}
+
+const phaseReasons: Record<number, string> = {
+  [Phase.PENDING]: 'TenantPending',
+  [Phase.STARTING]: 'TenantStarting',
+  [Phase.READY]: 'TenantReady',
+  [Phase.DEGRADED]: 'TenantDegraded',
+  [Phase.DISCONNECTED]: 'TenantDisconnected',
+  [Phase.DELETING]: 'TenantDeleting',
+};
+
+const kindWords: Record<number, string> = {
+  [Kind.CONFIG]: 'Config',
+  [Kind.RUNTIME]: 'Runtime',
+  [Kind.SKILLS]: 'Skills',
+  [Kind.SECRETS]: 'Secrets',
+  [Kind.EGRESS]: 'Egress',
+};
+
+const stateWords: Record<number, string> = {
+  [ReceiptState.APPLYING]: 'Applying',
+  [ReceiptState.APPLIED]: 'Applied',
+  [ReceiptState.FAILED]: 'Failed',
+};
+
+/** Such as `ConfigApplied`. Numbers that a newer agent knows and we don't are `Offer` and `Answered`. */
+function receiptReason({ kind, state }: Receipt): string {
+  return `${kindWords[kind] ?? 'Offer'}${stateWords[state] ?? 'Answered'}`;
+}
+
+function receiptLine({ state, revision, effect, downtimeMillis, path, message }: Receipt): string {
+  switch (state) {
+    case ReceiptState.APPLIED: {
+      const downtime = downtimeMillis > 0n ? `, ${downtimeMillis} ms not ready` : '';
+      return `revision ${revision} is in effect (${effect || 'none'}${downtime})`;
+    }
+    case ReceiptState.FAILED:
+      return `revision ${revision} was refused: ${path === '' ? '' : `${path}: `}${message}`;
+    default:
+      return `revision ${revision} is being applied`;
+  }
+}

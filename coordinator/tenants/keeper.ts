@@ -1,0 +1,127 @@
+/**
+ * Keeps the platform in line with the tenants there are: each one runs, and one whose delete was asked for is removed,
+ * also when the coordinator was killed in between.
+ */
+import { type BackoffOptions, backoffMillis } from '@opencrane/kit/backoff.ts';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { isAbort, messageOf } from '@opencrane/kit/errors.ts';
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { ReceiptStore } from '../receipts/receipt-store.ts';
+import type { RevisionStore } from '../revisions/revision-store.ts';
+import type { Store } from '../store/store.ts';
+import type { TenantDirectory } from './directory.ts';
+import type { Platform } from './ports.ts';
+import type { TenantStore } from './tenant-store.ts';
+
+/** What the keeper works with. */
+export type TenantKeeperParts = {
+  readonly store: Store;
+  readonly tenants: TenantStore;
+  readonly revisions: RevisionStore;
+  readonly receipts: ReceiptStore;
+  readonly events: EventLog;
+  readonly directory: TenantDirectory;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+};
+
+/** What is left of a tenant that was removed. */
+export type Removal = { /** Empty when the data was removed. */ readonly retainedAt: string };
+
+type Ensuring = { readonly cancel: AbortController; readonly done: Promise<void> };
+
+const RETRY: BackoffOptions = { firstMillis: 500, maxMillis: 30_000 };
+
+/** The keeper. */
+export class TenantKeeper implements Part {
+  readonly name = 'tenant keeper';
+  readonly #parts: TenantKeeperParts;
+  readonly #ensuring = new Map<string, Ensuring>();
+  readonly #removing = new Map<string, Promise<Removal>>();
+
+  constructor(parts: TenantKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up every tenant where it was left. */
+  start(): void {
+    const { directory, log } = this.#parts;
+    for (const name of directory.names()) {
+      if (directory.get(name).record.deleting) {
+        this.remove(name).catch((err: unknown) => log.error({ err, tenant: name }, 'a delete could not be finished'));
+      } else this.ensure(name);
+    }
+  }
+
+  /** Ends trying to start tenants, and waits for deletes that are under way. What runs, runs on. */
+  async stop(): Promise<void> {
+    for (const { cancel } of this.#ensuring.values()) cancel.abort();
+    await Promise.all([...this.#ensuring.values()].map(({ done }) => done));
+    await Promise.allSettled(this.#removing.values());
+  }
+
+  /** Sees to it that a tenant runs, trying again until it does. */
+  ensure(name: string): void {
+    if (this.#ensuring.has(name)) return;
+    const cancel = new AbortController();
+    const done = this.#ensure(name, cancel.signal).finally(() => this.#ensuring.delete(name));
+    this.#ensuring.set(name, { cancel, done });
+  }
+
+  /** Removes a tenant that is marked as being deleted; the second of two callers awaits the first one's removal. */
+  remove(name: string): Promise<Removal> {
+    const underWay = this.#removing.get(name);
+    if (underWay !== undefined) return underWay;
+    const removal = this.#remove(name).finally(() => this.#removing.delete(name));
+    this.#removing.set(name, removal);
+    return removal;
+  }
+
+  async #ensure(name: string, signal: AbortSignal): Promise<void> {
+    const { directory, platform, clock, random, log } = this.#parts;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      try {
+        await platform.ensure(name);
+        directory.observe(name, { platformProblem: '' });
+        return;
+      } catch (err) {
+        log.warn({ err, tenant: name, attempt }, 'a tenant could not be started');
+        directory.observe(name, { platformProblem: `cannot be started: ${messageOf(err)}` });
+      }
+      await clock.sleep(backoffMillis(attempt, RETRY, random), signal).catch(ignoreAbort);
+    }
+  }
+
+  async #remove(name: string): Promise<Removal> {
+    const { directory, platform } = this.#parts;
+    const ensuring = this.#ensuring.get(name);
+    ensuring?.cancel.abort();
+    await ensuring?.done; // what is being started now would outlive the removal
+    const { retention } = directory.get(name).record;
+    const removal = await platform.remove(name, retention);
+    await this.#forget(name, removal);
+    return removal;
+  }
+
+  /** Removes what the database holds of a tenant, but for the audit log. */
+  async #forget(name: string, { retainedAt }: Removal): Promise<void> {
+    const { store, tenants, revisions, receipts, events, directory } = this.#parts;
+    await store.transaction(async (change) => {
+      await revisions.removeTenant(change, name);
+      await receipts.removeTenant(change, name);
+      await events.removeTenant(change, name);
+      await tenants.remove(change, name);
+      const message = retainedAt === '' ? 'its data was removed' : `its data is kept at ${retainedAt}`;
+      await events.record(change, { tenant: name, reason: 'TenantDeleted', message });
+      change.afterCommit(() => directory.remove(name));
+    });
+  }
+}
+
+function ignoreAbort(thrown: unknown): void {
+  if (!isAbort(thrown)) throw thrown;
+}

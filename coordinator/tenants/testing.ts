@@ -1,0 +1,106 @@
+/** The coordinator's inside for tests, on any store: everything real but the platform, the agents and the runtimes. */
+import { ManualClock } from '@opencrane/kit/clock.ts';
+import { AuditLog } from '../audit/audit-log.ts';
+import { EventLog } from '../events/event-log.ts';
+import { TenantOffers } from '../offers/desired-state.ts';
+import type { RuntimeOfTenant } from '../offers/ports.ts';
+import { ReceiptStore } from '../receipts/receipt-store.ts';
+import { RevisionStore } from '../revisions/revision-store.ts';
+import { GroupCommit } from '../store/group-commit.ts';
+import type { Store } from '../store/store.ts';
+import { silent } from '../store/testing.ts';
+import { agentObserver } from './agent-observer.ts';
+import { TenantKeeper } from './keeper.ts';
+import { loadDirectory } from './load.ts';
+import type { Platform, Retention } from './ports.ts';
+import { TenantStore } from './tenant-store.ts';
+
+/** A platform that remembers what it was asked, and fails where a test says so. */
+export class FakePlatform implements Platform {
+  readonly asked: string[] = [];
+  failEnsure: Error | undefined;
+  /** When set, removals wait for it. */
+  holdRemove: Promise<void> | undefined;
+
+  async ensure(tenant: string): Promise<void> {
+    this.asked.push(`ensure ${tenant}`);
+    if (this.failEnsure) throw this.failEnsure;
+  }
+
+  async remove(tenant: string, retention: Retention) {
+    this.asked.push(`remove ${tenant} ${retention}`);
+    if (this.holdRemove !== undefined) await this.holdRemove;
+    return { retainedAt: retention === 'retain' ? `retained/${tenant}` : '' };
+  }
+
+  async *readLogs(tenant: string, { program, tail }: { program: string; tail: number }) {
+    yield [`${tenant} ${program} ${tail}`];
+  }
+
+  async access(tenant: string) {
+    const url = `http://${tenant}`;
+    return { url, token: 'secret', shellEnvironment: { PATH: '/bin' }, shellDirectory: '/' };
+  }
+}
+
+/** Runtimes that a test decides. */
+export class FakeRuntimes {
+  readonly desired = new Map<string, RuntimeOfTenant>();
+  asked = 0;
+  #listener: (tenants: 'all' | readonly string[]) => void = () => {};
+
+  async forTenant(tenant: string): Promise<RuntimeOfTenant | undefined> {
+    this.asked += 1;
+    return this.desired.get(tenant);
+  }
+
+  onChange(listener: (tenants: 'all' | readonly string[]) => void): () => void {
+    this.#listener = listener;
+    return () => {};
+  }
+
+  tell(tenants: 'all' | readonly string[]): void {
+    this.#listener(tenants);
+  }
+}
+
+/** Puts everything together. */
+export async function assemble(store: Store) {
+  const clock = new ManualClock(1_000);
+  const platform = new FakePlatform();
+  const runtimes = new FakeRuntimes();
+  const tenants = new TenantStore(store);
+  const revisions = new RevisionStore(store, clock);
+  const receipts = new ReceiptStore(store, clock);
+  const events = new EventLog(store, clock);
+  const audit = new AuditLog(store, clock);
+  const directory = await loadDirectory(tenants, receipts);
+  const commits = new GroupCommit(store);
+  const runtimeRequests = {
+    request: async (tenant: string, version: string) => ({
+      accepted: true,
+      version,
+      message: tenant,
+      unchanged: false,
+    }),
+  };
+  const parts = { store, clock, platform, runtimes, tenants, revisions, receipts, events, audit, directory, commits };
+  return {
+    ...parts,
+    desired: new TenantOffers(parts),
+    observer: agentObserver({ ...parts, runtimeRequests }),
+    keeper: new TenantKeeper({ ...parts, random: () => 0.5, log: silent }),
+    /** Adds a tenant as CreateTenant does. */
+    async addTenant(name: string, team = '', retention: Retention = 'retain') {
+      const record = { name, displayName: name, team, retention, createdAt: clock.now(), deleting: false };
+      await store.transaction((change) => tenants.add(change, record));
+      directory.add(record);
+    },
+    /** The reasons of a tenant's kept events. */
+    async reasons(tenant: string): Promise<string[]> {
+      const { signal } = new AbortController();
+      const followed = await Array.fromAsync(events.follow({ tenant, afterId: 0, follow: false }, signal));
+      return followed.flatMap((one) => ('kept' in one ? [one.kept.reason] : []));
+    },
+  };
+}
