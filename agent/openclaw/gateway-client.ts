@@ -90,7 +90,7 @@ export async function connectGateway(address: GatewayAddress): Promise<GatewayCl
   const timeout = AbortSignal.timeout(address.timeoutMillis ?? HANDSHAKE_MILLIS);
   const signal = address.signal === undefined ? timeout : AbortSignal.any([address.signal, timeout]);
   const wire = new GatewayWire(address.port);
-  const giveUp = () => wire.close();
+  const giveUp = () => wire.close('it did not let us in in time');
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     if (signal.aborted) giveUp();
@@ -98,7 +98,7 @@ export async function connectGateway(address: GatewayAddress): Promise<GatewayCl
     const answer = await wire.request('connect', connectParameters(address.token), HANDSHAKE_MILLIS);
     return new GatewayClient(wire, parseAnswer(hello, 'connect', answer));
   } catch (cause) {
-    wire.close();
+    wire.close(); // nothing when it is closed already
     address.signal?.throwIfAborted();
     throw cause;
   } finally {
@@ -191,7 +191,7 @@ export class GatewayClient {
     return this.#wire.onEvent(listener);
   }
 
-  /** Hangs up, and resolves when the connection is gone. */
+  /** Hangs up; what is unanswered is refused. Resolves at once. */
   async close(): Promise<void> {
     this.#wire.close();
     await this.#wire.closed;

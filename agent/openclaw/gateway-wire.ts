@@ -37,6 +37,7 @@ export class GatewayWire {
   readonly #socket: WebSocket;
   readonly #unanswered = new Map<string, Unanswered>();
   readonly #listeners = new Set<GatewayListener>();
+  readonly #gone: (why: string) => void;
 
   constructor(port: number) {
     const challenged = Promise.withResolvers<void>();
@@ -47,19 +48,19 @@ export class GatewayWire {
     this.#socket = new WebSocket(`ws://127.0.0.1:${port}`);
     this.#socket.addEventListener('message', ({ data }) => {
       const frame = parseFrame(data);
-      if (frame === undefined) return this.close();
+      if (frame === undefined) return this.close("it does not speak OpenClaw's protocol");
       if (frame.type === 'res') return this.#answer(frame);
       if (frame.event === 'connect.challenge') challenged.resolve();
       for (const listener of this.#listeners) listener(frame.event, frame.payload);
     });
-    this.#socket.addEventListener('close', ({ code, reason }) => {
-      const why = reason || `code ${code}`;
+    this.#gone = (why) => {
       const gone = connectionLost(`connection to the gateway on port ${port} closed: ${why}`);
       challenged.reject(gone);
       for (const { reject } of this.#unanswered.values()) reject(gone);
       this.#unanswered.clear();
       closed.resolve(why);
-    });
+    };
+    this.#socket.addEventListener('close', ({ code, reason }) => this.#gone(reason || `code ${code}`));
     // The close event that follows says the same; without a listener it would end the process.
     this.#socket.addEventListener('error', () => {});
   }
@@ -89,7 +90,9 @@ export class GatewayWire {
     return () => this.#listeners.delete(listener);
   }
 
-  close(): void {
+  /** Hangs up at once: a peer that is frozen would not answer the goodbye. */
+  close(why = 'we hung up'): void {
+    this.#gone(why);
     this.#socket.close();
   }
 
@@ -106,7 +109,7 @@ function parseFrame(data: unknown): z.infer<typeof frameSchema> | undefined {
   try {
     return frameSchema.parse(JSON.parse(String(data)));
   } catch {
-    return undefined; // not the gateway's protocol: the caller hangs up
+    return undefined;
   }
 }
 
