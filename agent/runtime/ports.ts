@@ -32,12 +32,16 @@ export interface OpenClawControl {
   waitReady(version: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Whether a version can open a state. `exact`: as it is; `migrates`: it will upgrade it; `incompatible`: it must not. */
+/** Whether a version can open a state. */
 export type Preflight = {
-  readonly verdict: 'exact' | 'migrates' | 'incompatible';
-  /** OpenClaw's own words. */
+  /** `exact`: as it is; `migrates`: it will change it; `incompatible`: it must not; `unknown`: only a try will tell. */
+  readonly verdict: 'exact' | 'migrates' | 'incompatible' | 'unknown';
+  /** What the verdict rests on, for a person. */
   readonly message: string;
 };
+
+/** Asks the OpenClaw in a folder whether it can open the state in another. */
+export type AskPreflight = (runtimeDirectory: string, state: string, signal: AbortSignal) => Promise<Preflight>;
 
 /** Reads bundles from the coordinator. Implemented on the agent's gRPC channel. */
 export interface BlobReader {
@@ -47,10 +51,4 @@ export interface BlobReader {
     offset: number,
     signal: AbortSignal,
   ): AsyncIterable<{ readonly data: Uint8Array; readonly totalBytes: number }>;
-}
-
-/** Goes on with the tenant's first boot once its first runtime is unpacked. Implemented by the agent core. */
-export interface FirstBoot {
-  /** Resolves when OpenClaw is observed ready at this version; throws an OpenCraneError when it does not come up. */
-  boot(runtime: InstalledRuntime, signal: AbortSignal): Promise<void>;
 }

@@ -84,11 +84,13 @@ export function onFailed(upgrade: UnderWay, failure: Failure): Upgrade {
   return { phase: 'failed', plan: upgrade.plan, failure: { ...upgrade.failure, message } };
 }
 
-/** When a new agent finds it on its disk. */
+/** When a new agent finds it on its disk. What was started may be gone with the machine, so it is started if need be. */
 export function onResumed(upgrade: Upgrade): Upgrade {
+  if (upgrade.phase === 'back') return upgrade.step === 'gate' ? { ...upgrade, step: 'start' } : upgrade;
   if (upgrade.phase !== 'forward') return upgrade;
   const resumes = upgrade.resumes + 1;
-  if (resumes <= MOST_RESUMES) return { ...upgrade, resumes };
+  const step = upgrade.step === 'gate' || upgrade.step === 'soak' ? 'start' : upgrade.step;
+  if (resumes <= MOST_RESUMES) return { ...upgrade, step, resumes };
   const message = `the agent was killed ${resumes} times while it changed the version, last in the step "${upgrade.step}"`;
   return onFailed(upgrade, { reason: 'upgrade_interrupted', message });
 }
