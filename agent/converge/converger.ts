@@ -24,7 +24,12 @@ export type ConvergerPorts = {
   /** Finishes or undoes an upgrade that a crash cut off; undefined when none was. */
   readonly upgrade: {
     readonly cutOff: () => boolean;
-    readonly resume: (report: ReportProgress, signal: AbortSignal) => Promise<void>;
+    readonly resume: (
+      report: ReportProgress,
+      signal: AbortSignal,
+    ) => Promise<{ readonly offer: Offer; readonly outcome: Outcome } | undefined>;
+    /** Called once the outcome of an upgrade is recorded; until then a crash makes `cutOff` true. */
+    readonly forget: () => Promise<void>;
   };
   readonly openclaw: {
     /** As the launcher tells. */
@@ -164,7 +169,7 @@ export class Converger implements Part {
     const signal = this.#abort.signal;
     switch (step.do) {
       case 'resume-upgrade':
-        return this.#reporting('upgrade', (progress) => upgrade.resume(progress, signal));
+        return this.#reporting('upgrade', (progress) => this.#resume(progress, signal));
       case 'apply':
         return this.#apply(step.kind);
       case 'note':
@@ -193,8 +198,20 @@ export class Converger implements Part {
     const outcome = await appliers[kind].apply(offer, progress, this.#abort.signal);
     await this.#remember(kind, offer, outcome);
     receipts.done(offer, outcome);
+    if (kind === 'runtime') await this.#ports.upgrade.forget();
     progress.finish(outcome.state === 'failed' ? outcome.message : undefined);
     this.#ports.settled(offer, outcome);
+  }
+
+  async #resume(progress: ReportProgress, signal: AbortSignal): Promise<void> {
+    const { upgrade, receipts, settled } = this.#ports;
+    const ended = await upgrade.resume(progress, signal);
+    if (ended === undefined) return;
+    const { offer, outcome } = ended;
+    await this.#remember('runtime', offer, outcome);
+    receipts.done(offer, outcome);
+    await upgrade.forget();
+    settled(offer, outcome);
   }
 
   async #remember(kind: AppliedKind, offer: Offer, outcome: Outcome): Promise<void> {
