@@ -49,6 +49,7 @@ const TYPICAL_BYTES = 571_000_000;
 export class RuntimeBuilder {
   readonly #options: BuilderOptions;
   readonly #builds = new Map<string, Build>();
+  readonly #closing = new AbortController();
 
   constructor(options: BuilderOptions) {
     this.#options = options;
@@ -59,6 +60,12 @@ export class RuntimeBuilder {
     await rm(this.#options.stages, { recursive: true, force: true });
   }
 
+  /** Gives up what is being built. */
+  async close(): Promise<void> {
+    this.#closing.abort('the coordinator stops');
+    await Promise.allSettled([...this.#builds.values()].map(({ done }) => done));
+  }
+
   /**
    * Makes sure that a version's bundle is here. An exact version that was built before needs no network. Throws before
    * anything is downloaded when the version does not exist or needs another Node.
@@ -67,7 +74,12 @@ export class RuntimeBuilder {
     progress('resolve', `looking up ${wanted || 'latest'}`, 0, 0);
     const known = await this.#known(wanted);
     if (known !== undefined) return known;
-    const found = await findVersion(this.#options.npm, wanted, this.#options.platform.nodeVersion);
+    const found = await findVersion(
+      this.#options.npm,
+      wanted,
+      this.#options.platform.nodeVersion,
+      this.#closing.signal,
+    );
     return (await this.#known(found.version)) ?? this.#once(found, progress);
   }
 
@@ -147,7 +159,7 @@ export class RuntimeBuilder {
         '--no-fund',
         `openclaw@${version}`,
       ];
-      const result = await this.#options.npm(args);
+      const result = await this.#options.npm(args, this.#closing.signal);
       if (result.code === 0) return;
       throw new OpenCraneError(
         'failed_precondition',

@@ -6,18 +6,18 @@
  *
  * A build that fails is tried again with backoff; the tenant's events say why it waits.
  */
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { backoffMillis } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import { ProgressSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { type Progress, ProgressSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { RuntimeDesired, RuntimeOfTenant, RuntimeRequestAnswer, RuntimeRequests } from '../offers/ports.ts';
 import { scopeText } from '../revisions/scope.ts';
 import type { Store } from '../store/store.ts';
-import type { BuildProgress, RuntimeBuilder } from './builder.ts';
+import type { RuntimeBuilder } from './builder.ts';
 import type { BuiltRuntime, RuntimeCatalogue } from './catalogue.ts';
 import type { Decision } from './runtime-revision.ts';
 import type { RuntimeWishes } from './runtime-wishes.ts';
@@ -35,7 +35,7 @@ export type RuntimeDesiredParts = {
   readonly random: () => number;
   readonly log: Logger;
   /** Tells those who watch the tenant how far the build of its bundle is. */
-  readonly progress: (tenant: string, progress: ReturnType<typeof create<typeof ProgressSchema>>) => void;
+  readonly progress: (tenant: string, progress: Progress) => void;
 };
 
 const RETRY = { firstMillis: 2_000, maxMillis: 300_000 };
@@ -55,6 +55,7 @@ export class RuntimesOfTenants implements RuntimeDesired, RuntimeRequests, Part 
 
   async stop(): Promise<void> {
     this.#abort.abort('the coordinator stops');
+    await this.#parts.builder.close();
     await Promise.all(this.#preparing.values());
   }
 
@@ -76,7 +77,7 @@ export class RuntimesOfTenants implements RuntimeDesired, RuntimeRequests, Part 
     if (decision?.wish.pinned)
       return { accepted: false, version: decision.wish.version, message: refusal(decision), unchanged: false };
     try {
-      const built = await this.#parts.builder.ensure(version, this.#telling(tenant));
+      const built = await this.#ensure(tenant, version);
       if (built.version === decision?.wish.version)
         return { accepted: true, version: built.version, message: '', unchanged: true };
       await this.#parts.wishes.choose(tenant, built.version, { actor: `tenant/${tenant}`, reason: 'openclaw update' });
@@ -110,6 +111,7 @@ export class RuntimesOfTenants implements RuntimeDesired, RuntimeRequests, Part 
         for (const listener of this.#listeners) listener([tenant]);
         return;
       } catch (cause) {
+        if (this.#abort.signal.aborted) return;
         if (cause instanceof OpenCraneError && cause.reason === 'tenant_not_found') return; // deleted meanwhile
         log.warn({ err: cause, tenant }, 'preparing the runtime of a tenant failed');
         if (attempt === 0) await this.#explain(tenant, messageOf(cause));
@@ -119,9 +121,9 @@ export class RuntimesOfTenants implements RuntimeDesired, RuntimeRequests, Part 
   }
 
   async #prepareOnce(tenant: string): Promise<void> {
-    const { wishes, builder } = this.#parts;
+    const { wishes } = this.#parts;
     const decision = await wishes.decide(tenant);
-    const built = await builder.ensure(decision?.wish.version ?? '', this.#telling(tenant));
+    const built = await this.#ensure(tenant, decision?.wish.version ?? '');
     if (decision !== undefined) return;
     // Somebody may have decided while it was built.
     if ((await wishes.decide(tenant)) !== undefined) return;
@@ -134,21 +136,26 @@ export class RuntimesOfTenants implements RuntimeDesired, RuntimeRequests, Part 
     await store.transaction((change) => events.record(change, { tenant, reason: 'RuntimeNotBuilt', message }));
   }
 
-  #telling(tenant: string): BuildProgress {
-    const { clock, progress } = this.#parts;
+  /** Builds, and tells those who watch the tenant. */
+  async #ensure(tenant: string, version: string): Promise<BuiltRuntime> {
+    const { builder, clock, progress } = this.#parts;
     const began = clock.monotonic();
-    return (step, message, doneBytes, totalBytes) =>
-      progress(
-        tenant,
-        create(ProgressSchema, {
-          operation: 'build',
-          step,
-          message,
-          doneBytes: BigInt(doneBytes),
-          totalBytes: BigInt(totalBytes),
-          elapsedMillis: BigInt(Math.round(clock.monotonic() - began)),
-        }),
-      );
+    const tell = (part: MessageInitShape<typeof ProgressSchema>) => {
+      const elapsedMillis = BigInt(Math.round(clock.monotonic() - began));
+      progress(tenant, create(ProgressSchema, { operation: 'build', elapsedMillis, ...part }));
+    };
+    let last = { step: 'resolve', message: '' };
+    try {
+      const built = await builder.ensure(version, (step, message, doneBytes, totalBytes) => {
+        last = { step, message };
+        tell({ ...last, doneBytes: BigInt(doneBytes), totalBytes: BigInt(totalBytes) });
+      });
+      tell({ ...last, finished: true });
+      return built;
+    } catch (cause) {
+      tell({ ...last, finished: true, error: messageOf(cause) });
+      throw cause;
+    }
   }
 }
 

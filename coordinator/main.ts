@@ -1,0 +1,203 @@
+/**
+ * The coordinator in embedded mode: everything is constructed here, and nowhere else.
+ *
+ *   lock ▶ database ▶ agent plane ▶ local platform ▶ tenants ▶ admin plane ▶ endpoints.json      (stopped in the reverse order)
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock as clock } from '@opencrane/kit/clock.ts';
+import { exitCodeOf, exitCodes, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
+import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
+import { createRegistry } from '@opencrane/kit/metrics.ts';
+import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { AuditService } from '@opencrane/proto/opencrane/v1/audit_pb.ts';
+import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
+import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
+import { RuntimeService } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
+import { TenantService } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { createAdminServer, served } from './admin/admin-server.ts';
+import { AgentPlane } from './agents/agent-plane.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import { auditService } from './audit/audit-service.ts';
+import { configService } from './config/config-service.ts';
+import { endpointsFile } from './endpoints-file.ts';
+import { EventLog } from './events/event-log.ts';
+import { eventService } from './events/event-service.ts';
+import { AdminToken } from './identity/admin-token.ts';
+import { AgentTokens } from './identity/agent-tokens.ts';
+import { LocalPlatform } from './local-platform/local-platform.ts';
+import { TenantOffers } from './offers/desired-state.ts';
+import { ReceiptStore } from './receipts/receipt-store.ts';
+import { RevisionStore } from './revisions/revision-store.ts';
+import { BlobStore } from './runtimes/blob-store.ts';
+import { platformName, RuntimeBuilder } from './runtimes/builder.ts';
+import { RuntimeCatalogue } from './runtimes/catalogue.ts';
+import { createNpm } from './runtimes/npm.ts';
+import { RuntimesOfTenants } from './runtimes/runtime-desired.ts';
+import { runtimeService } from './runtimes/runtime-service.ts';
+import { RuntimeWishes } from './runtimes/runtime-wishes.ts';
+import { type CoordinatorSettings, readCoordinatorSettings } from './settings.ts';
+import { GroupCommit } from './store/group-commit.ts';
+import { Store } from './store/store.ts';
+import { agentObserver } from './tenants/agent-observer.ts';
+import { TenantKeeper } from './tenants/keeper.ts';
+import { loadDirectory } from './tenants/load.ts';
+import { runtimeTenants } from './tenants/runtime-tenants.ts';
+import { tenantService } from './tenants/tenant-service.ts';
+import { TenantStore } from './tenants/tenant-store.ts';
+
+/** Both planes of the embedded mode are for this machine only. */
+const HOST = '127.0.0.1';
+const repository = join(import.meta.dirname, '..');
+const random = Math.random;
+const newId = randomUUID;
+
+async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: Logger): Promise<void> {
+  const { home } = settings;
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const lock = takeProcessLock(join(home, 'coordinator.lock'), `the coordinator of ${home}`);
+  await lifecycle.start({ name: 'lock', stop: () => lock.release() });
+
+  const store = await Store.open(settings.database, log);
+  await lifecycle.start({ name: 'database', stop: () => store.close() });
+  const [tokens, authenticator] = await Promise.all([
+    AgentTokens.open(join(home, 'keys', 'agent-tokens.pem'), clock),
+    AdminToken.open(join(home, 'admin-token'), () => randomBytes(32).toString('base64url')),
+  ]);
+  const registry = createRegistry('coordinator');
+  const tenants = new TenantStore(store);
+  const revisions = new RevisionStore(store, clock);
+  const receipts = new ReceiptStore(store, clock);
+  const events = new EventLog(store, clock);
+  const audit = new AuditLog(store, clock);
+  const directory = await loadDirectory(tenants, receipts);
+
+  const platform = { nodeVersion: process.versions.node, os: process.platform, arch: process.arch };
+  const blobs = new BlobStore(join(home, 'blobs'));
+  const catalogue = new RuntimeCatalogue(store);
+  const npm = createNpm(process.env);
+  const builder = new RuntimeBuilder({ npm, catalogue, blobs, stages: join(home, 'stages'), platform, clock });
+  await builder.sweep();
+  const ofRuntimes = runtimeTenants(directory);
+  const wishes = new RuntimeWishes({ store, revisions, audit, tenants: ofRuntimes });
+  const runtimes = new RuntimesOfTenants({
+    wishes,
+    builder,
+    catalogue,
+    platform: platformName(platform),
+    store,
+    events,
+    clock,
+    random,
+    log,
+    progress(tenant, progress) {
+      directory.observe(tenant, { progress: progress.finished ? undefined : progress });
+      events.progress(tenant, progress);
+    },
+  });
+  const commits = new GroupCommit(store);
+  const observer = agentObserver({ directory, tenants, receipts, events, commits, runtimeRequests: runtimes, clock });
+  const desired = new TenantOffers({ directory, revisions, runtimes });
+  await lifecycle.start(runtimes);
+
+  const agents = new AgentPlane({
+    host: HOST,
+    port: settings.agentPort,
+    desired,
+    observer,
+    verifier: tokens,
+    blobs,
+    registry,
+    log,
+    clock,
+    random,
+    newId,
+  });
+  await lifecycle.start(agents);
+  const local = new LocalPlatform({
+    home,
+    agentAddress: () => agents.address(),
+    tokens,
+    commands: {
+      agent: [process.execPath, join(repository, 'agent', 'main.ts')],
+      launcher: [process.execPath, join(repository, 'agent', 'launcher', 'main.ts')],
+    },
+    environment: process.env,
+    logLevel: settings.logLevel,
+    clock,
+    random,
+    log,
+  });
+  await lifecycle.start(local);
+  const keeper = new TenantKeeper({
+    store,
+    tenants,
+    revisions,
+    receipts,
+    events,
+    directory,
+    platform: local,
+    clock,
+    random,
+    log,
+  });
+  await lifecycle.start(keeper);
+
+  const admin = createAdminServer({
+    host: HOST,
+    port: settings.adminPort,
+    services: [
+      served(
+        TenantService,
+        tenantService({
+          store,
+          tenants,
+          directory,
+          keeper,
+          desired,
+          platform: local,
+          commands: agents,
+          audit,
+          events,
+          clock,
+        }),
+      ),
+      served(ConfigService, configService({ store, revisions, receipts, tenants, audit })),
+      served(
+        RuntimeService,
+        runtimeService({ builder, catalogue, wishes, revisions, receipts, tenants: ofRuntimes, clock }),
+      ),
+      served(AuditService, auditService(audit)),
+      served(EventService, eventService(events)),
+    ],
+    authenticator,
+    registry,
+    clock,
+    log,
+    newId,
+  });
+  await lifecycle.start(admin);
+  await lifecycle.start(endpointsFile(home, () => ({ adminUrl: admin.url(), agentAddress: agents.address() })));
+  log.info({ adminUrl: admin.url(), agentAddress: agents.address(), home }, 'coordinator ready');
+}
+
+async function main(): Promise<number> {
+  const settings = readCoordinatorSettings(process.argv.slice(2), process.env);
+  const log = createLogger({ program: 'coordinator', level: settings.logLevel });
+  const lifecycle = new Lifecycle(log);
+  const failed = start(settings, lifecycle, log).then(() => new Promise<never>(() => {}));
+  const ending = await runUntilSignal(lifecycle, failed);
+  if ('failure' in ending) throw ending.failure;
+  log.info(ending, 'coordinator stopped');
+  return exitCodes.ok;
+}
+
+try {
+  process.exitCode = await main();
+} catch (thrown) {
+  const error = toOpenCraneError(thrown, 'running the coordinator');
+  process.stderr.write(`coordinator: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}\n`);
+  process.exitCode = exitCodeOf(error);
+}
