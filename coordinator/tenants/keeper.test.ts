@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import { ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { type Database, onEachDatabase } from '../store/testing.ts';
+import { phaseOfEntry } from './directory.ts';
+import { assemble } from './testing.ts';
+
+onEachDatabase((database: Database) => {
+  const start = async (t: TestContext) => assemble(await database.store(t));
+
+  test('a start takes up every tenant where it was left', async (t) => {
+    const inside = await start(t);
+    await inside.addTenant('jente');
+    await inside.addTenant('noor', '', 'delete');
+    await inside.store.transaction((change) => inside.tenants.markDeleting(change, 'noor'));
+    const restarted = await assemble(inside.store); // killed after the delete was asked for
+    restarted.keeper.start();
+    await restarted.keeper.stop();
+    assert.deepEqual(restarted.platform.asked.toSorted(), ['ensure jente', 'remove noor delete']);
+    assert.deepEqual(restarted.directory.names(), ['jente']);
+    assert.deepEqual(await restarted.reasons('noor'), ['TenantDeleted']);
+  });
+
+  test('a tenant that cannot be started is tried again, and says why meanwhile', async (t) => {
+    const { keeper, platform, directory, clock, addTenant } = await start(t);
+    await addTenant('jente');
+    platform.failEnsure = new Error('no free port');
+    keeper.ensure('jente');
+    keeper.ensure('jente'); // is being seen to already
+    await until(() => clock.sleeping === 1);
+    assert.deepEqual(phaseOfEntry(directory.get('jente')), {
+      phase: Phase.PENDING,
+      message: 'cannot be started: no free port',
+    });
+    platform.failEnsure = undefined;
+    clock.advance(30_000);
+    await until(() => platform.asked.length === 2 && directory.get('jente').observed.platformProblem === '');
+    await keeper.stop();
+    assert.equal(clock.sleeping, 0);
+  });
+
+  test('stopping ends the attempts', async (t) => {
+    const { keeper, platform, clock, addTenant } = await start(t);
+    await addTenant('jente');
+    platform.failEnsure = new Error('no free port');
+    keeper.ensure('jente');
+    await until(() => clock.sleeping === 1);
+    await keeper.stop();
+    assert.equal(clock.sleeping, 0);
+    assert.equal(platform.asked.length, 1);
+  });
+
+  test('a delete leaves nothing but the audit log, the last event and what others have', async (t) => {
+    const { keeper, store, directory, observer, revisions, audit, addTenant, reasons } = await start(t);
+    for (const tenant of ['jente', 'noor']) {
+      await addTenant(tenant);
+      await observer.health(tenant, create(HealthSchema, { gatewayPid: 1n }));
+      await observer.receipt(tenant, create(ReceiptSchema, { receiptId: 'r' }));
+      await store.transaction(async (change) => {
+        await revisions.append(change, {
+          scope: { kind: 'tenant', name: tenant },
+          kind: 'config',
+          payload: {},
+          actor: 'a',
+          reason: '',
+        });
+        await audit.record(change, { actor: 'a', action: 'x', target: `tenant/${tenant}`, summary: '' });
+      });
+    }
+    directory.markDeleting('jente');
+    assert.deepEqual(await keeper.remove('jente'), { retainedAt: 'retained/jente' });
+    for (const table of ['tenants', 'observations', 'receipts', 'revisions'] as const) {
+      const rows = JSON.stringify(await store.db.selectFrom(table).selectAll().execute());
+      assert.doesNotMatch(rows, /jente/, table);
+      assert.match(rows, /noor/, table);
+    }
+    assert.deepEqual(await reasons('jente'), ['TenantDeleted']);
+    assert.equal((await audit.list({ target: 'tenant/jente', beforeId: 0, limit: 10 })).length, 1);
+    assert.deepEqual(directory.names(), ['noor']);
+  });
+
+  test('two who ask for a delete share one removal, which waits for a start that is under way', async (t) => {
+    const { keeper, platform, directory, addTenant } = await start(t);
+    await addTenant('jente', '', 'delete');
+    directory.markDeleting('jente');
+    keeper.ensure('jente');
+    const removals = await Promise.all([keeper.remove('jente'), keeper.remove('jente')]);
+    assert.deepEqual(removals, [{ retainedAt: '' }, { retainedAt: '' }]);
+    assert.deepEqual(platform.asked, ['ensure jente', 'remove jente delete']);
+  });
+});
+
+/** Waits for a fact by letting the event loop turn. */
+async function until(fact: () => boolean): Promise<void> {
+  while (!fact()) await new Promise((resolve) => setImmediate(resolve));
+}
