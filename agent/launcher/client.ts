@@ -4,7 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { backoffMillis } from '@opencrane/kit/backoff.ts';
-import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { messageOf, OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
 import {
   type Exit,
@@ -12,6 +12,7 @@ import {
   type LauncherStatus,
   type ShimUpdate,
   type StartRequestSchema,
+  type UpdateResponse,
   type UpdateResponseSchema,
 } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { TenantFolders } from '../folders.ts';
@@ -27,7 +28,14 @@ export type LauncherEvent =
 
 const RECONNECT = { firstMillis: 50, maxMillis: 1_000 };
 
-/** Calls the launcher of one tenant. It keeps nothing open between calls except what `watch` reads. */
+/** A launcher that is frozen must not freeze its callers. */
+const CALL_MILLIS = 10_000;
+/** Starting waits up to 30 s for the OpenClaw of a launcher before this one (orphan.ts). */
+const START_MILLIS = 60_000;
+/** What a stop may take beyond its budget: giving up a command of OpenClaw's that is under way. */
+const STOP_MARGIN_MILLIS = 30_000;
+
+/** Calls the launcher of one tenant. It keeps nothing open between calls except what `watch` and `update` read. */
 export class LauncherClient {
   readonly #client: Client<typeof LauncherService>;
 
@@ -42,23 +50,27 @@ export class LauncherClient {
 
   /** Starts OpenClaw; the process id. Throws `failed_precondition` when one runs, is being started or stopped. */
   async start(request: MessageInitShape<typeof StartRequestSchema>): Promise<number> {
-    const { pid } = await calling(this.#client.start(request));
+    const { pid } = await calling(this.#client.start(request, { timeoutMs: START_MILLIS }));
     return Number(pid);
   }
 
   /** Drains and stops; resolves when the process is gone. Nothing running is not an error: then there is no exit. */
   async stop(reason: string, budgetMillis: number): Promise<Exit | undefined> {
-    const { exit } = await calling(this.#client.stop({ reason, budgetMillis: BigInt(budgetMillis) }));
+    const timeoutMs = budgetMillis + STOP_MARGIN_MILLIS;
+    const { exit } = await calling(this.#client.stop({ reason, budgetMillis: BigInt(budgetMillis) }, { timeoutMs }));
     return exit;
   }
 
   async status(): Promise<LauncherStatus> {
-    const { status } = await calling(this.#client.status({}));
+    const { status } = await calling(this.#client.status({}, { timeoutMs: CALL_MILLIS }));
     if (status === undefined) throw new OpenCraneError('internal', 'internal', 'asking the launcher: no status');
     return status;
   }
 
-  /** The status at once and at every change, and every request of the shim; connects again when the launcher was restarted. Ends on the signal. */
+  /**
+   * The status at once and at every change, and every request of the shim; connects again when the launcher was
+   * restarted, and is then told again of the requests that are open. Ends on the signal.
+   */
   async *watch(signal: AbortSignal): AsyncGenerator<LauncherEvent> {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
@@ -69,7 +81,7 @@ export class LauncherClient {
         }
       } catch (cause) {
         if (signal.aborted) return;
-        yield { event: 'lost', why: fromConnectError(cause) };
+        yield { event: 'lost', why: toLauncherError(cause) };
       }
       await sleep(backoffMillis(attempt, RECONNECT, Math.random), undefined, { signal }).catch(() => {});
     }
@@ -77,7 +89,16 @@ export class LauncherClient {
 
   /** Progress of an update, or its end, for the tenant's terminal. Throws `not_found` when the tenant no longer waits. */
   async answerUpdate(requestId: string, response: MessageInitShape<typeof UpdateResponseSchema>): Promise<void> {
-    await calling(this.#client.answerUpdate({ requestId, response }));
+    await calling(this.#client.answerUpdate({ requestId, response }, { timeoutMs: CALL_MILLIS }));
+  }
+
+  /** Asks the tenant's agent for an update, as the shim does: progress, and last a response that is `finished`. */
+  async *update(version: string, signal: AbortSignal): AsyncGenerator<UpdateResponse> {
+    try {
+      yield* this.#client.update({ version }, { signal });
+    } catch (cause) {
+      throw toLauncherError(cause);
+    }
   }
 }
 
@@ -85,6 +106,21 @@ async function calling<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (cause) {
-    throw fromConnectError(cause);
+    throw toLauncherError(cause);
   }
 }
+
+/** What a call failed with; `unavailable` when the launcher is not there, which Connect does not know of sockets. */
+function toLauncherError(thrown: unknown): OpenCraneError {
+  const error = fromConnectError(thrown);
+  for (let cause: unknown = thrown; cause instanceof Error; cause = cause.cause) {
+    if (!unreachable.has(systemCode(cause))) continue;
+    return new OpenCraneError('unavailable', 'launcher_unreachable', `calling the launcher: ${messageOf(cause)}`, {
+      cause: thrown,
+      mend: 'wait until it is started again',
+    });
+  }
+  return error;
+}
+
+const unreachable = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTSOCK']);

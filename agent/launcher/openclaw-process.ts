@@ -2,15 +2,13 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { TenantFolders } from '../folders.ts';
 import { killGroup } from '../openclaw/command.ts';
-import { nodeFlags, openclawEntry } from '../openclaw/environment.ts';
+import { guarding, nodeFlags, openclawEntry } from '../openclaw/environment.ts';
 import { LogFile } from './log-file.ts';
 
 const ROTATE_EVERY_MILLIS = 60_000;
-const guard = join(import.meta.dirname, 'guard.mjs');
 
 /** What to run. */
 export type StartOrder = {
@@ -58,9 +56,10 @@ export async function spawnGateway(folders: TenantFolders, order: StartOrder): P
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
   const log = new LogFile(folders.openclawLog);
-  const child = spawn(process.execPath, [...nodeFlags, '--import', guard, entry, ...order.arguments], {
+  const guard = guarding(folders.gatewayLock);
+  const child = spawn(process.execPath, [...nodeFlags, ...guard.flags, entry, ...order.arguments], {
     cwd: folders.state,
-    env: { ...order.environment, OPENCLAW_GATEWAY_TOKEN: token, OPENCRANE_GATEWAY_LOCK: folders.gatewayLock },
+    env: { ...order.environment, OPENCLAW_GATEWAY_TOKEN: token, ...guard.environment },
     // The fourth is the pipe whose end tells the guard that we are gone; nothing is ever written to it.
     stdio: ['ignore', log.descriptor, log.descriptor, 'pipe'],
     detached: true, // a group of its own: a Ctrl-C meant for us does not reach it, and what it leaves behind can be ended

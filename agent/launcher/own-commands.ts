@@ -49,6 +49,7 @@ async function surroundings(folders: TenantFolders, { runtimeDirectory, environm
     runtimeDirectory,
     environment: { ...environment, OPENCLAW_GATEWAY_TOKEN: token },
     folder: folders.state,
+    stateLock: folders.gatewayLock, // a launcher that was killed must not leave a doctor at work on the state
   };
 }
 

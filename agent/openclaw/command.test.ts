@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { processIdentity } from '../launcher/process-identity.ts';
 import { runOpenClaw } from './command.ts';
 import { openclawEntry } from './environment.ts';
@@ -57,6 +58,17 @@ test('a caller that gives up ends it', async () => {
   stop.abort();
   await assert.rejects(running, { name: 'AbortError' });
   await assert.rejects(run([], { signal: stop.signal }), { name: 'AbortError' }, 'and starts none after it');
+});
+
+test('one that changes the state does not run beside an OpenClaw that has it', async () => {
+  openclaw("console.log('ran')");
+  const stateLock = join(runtimeDirectory, 'gateway.lock');
+  const having = takeProcessLock(stateLock, 'OpenClaw');
+  const refused = await runOpenClaw({ runtimeDirectory, arguments: ['doctor'], environment, folder, stateLock });
+  assert.deepEqual([refused.code, refused.stdout], [75, '']);
+  having.release();
+  const done = await runOpenClaw({ runtimeDirectory, arguments: ['doctor'], environment, folder, stateLock });
+  assert.deepEqual([done.code, done.stdout], [0, 'ran\n']);
 });
 
 test('endless output does not fill our memory; its end is kept', async () => {

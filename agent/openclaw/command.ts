@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { nodeFlags, openclawEntry } from './environment.ts';
+import { guarding, nodeFlags, openclawEntry } from './environment.ts';
 
 /** A command to run. */
 export type OpenClawCommand = {
@@ -14,6 +14,8 @@ export type OpenClawCommand = {
   readonly environment: Readonly<Record<string, string>>;
   /** Where it runs; made when it is not there. */
   readonly folder: string;
+  /** For a command that changes the state: it holds this lock, as the gateway does, and does not outlive us (guard.mjs). */
+  readonly stateLock?: string;
   readonly timeoutMillis?: number;
   readonly signal?: AbortSignal;
 };
@@ -30,15 +32,17 @@ export async function runOpenClaw(command: OpenClawCommand): Promise<CommandResu
   const { runtimeDirectory, timeoutMillis = TIMEOUT_MILLIS, signal } = command;
   signal?.throwIfAborted();
   mkdirSync(command.folder, { recursive: true, mode: 0o700 });
-  const child = spawn(process.execPath, [...nodeFlags, openclawEntry(runtimeDirectory), ...command.arguments], {
+  const guard = guarding(command.stateLock);
+  const flags = [...nodeFlags, ...guard.flags];
+  const child = spawn(process.execPath, [...flags, openclawEntry(runtimeDirectory), ...command.arguments], {
     cwd: command.folder,
-    env: command.environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...command.environment, ...guard.environment },
+    stdio: ['ignore', 'pipe', 'pipe', command.stateLock === undefined ? 'ignore' : 'pipe'],
     detached: true, // a group of its own, so that nothing it started stays behind
   });
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
       output[name] = (output[name] + text).slice(-MOST_OUTPUT_CHARACTERS);
     });
   }

@@ -18,6 +18,17 @@ export type OpenClawProcess = {
 /** Flags of Node itself; without the first one OpenClaw's commands start themselves a second time to add it. */
 export const nodeFlags: readonly string[] = ['--disable-warning=ExperimentalWarning'];
 
+const guard = join(import.meta.dirname, '../launcher/guard.mjs');
+
+/** What makes a process hold the lock on a tenant's state and end with the one that started it; nothing without a lock. */
+export function guarding(stateLock: string | undefined): {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+} {
+  if (stateLock === undefined) return { flags: [], environment: {} };
+  return { flags: ['--import', guard], environment: { OPENCRANE_GATEWAY_LOCK: stateLock } };
+}
+
 /** Variables of the starter that OpenClaw gets as they are; whatever else it has, keys of others included, stays behind. */
 const inheritedNames = [
   'LANG',

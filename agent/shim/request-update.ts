@@ -1,28 +1,17 @@
 /** Asks the tenant's agent for an update, through the launcher, and shows what comes back. */
-import { type Client, createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
 import { exitCodes } from '@opencrane/kit/errors.ts';
-import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
-import { LauncherService } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { TenantFolders } from '../folders.ts';
-import { launcherSocket } from '../launcher/socket.ts';
+import { LauncherClient } from '../launcher/client.ts';
 import { ProgressLines } from './progress-lines.ts';
 
 /** Resolves with the exit code. A Ctrl-C leaves: the update is the agent's and goes on. */
 export async function requestUpdate(folders: TenantFolders, version: string): Promise<number> {
   const leave = new AbortController();
   process.once('SIGINT', () => leave.abort());
-  const client: Client<typeof LauncherService> = createClient(
-    LauncherService,
-    createConnectTransport({
-      httpVersion: '1.1',
-      baseUrl: 'http://launcher', // the socket decides where calls go
-      nodeOptions: { socketPath: launcherSocket(folders) },
-    }),
-  );
+  const launcher = new LauncherClient(folders);
   const lines = new ProgressLines();
   try {
-    for await (const answer of client.update({ version }, { signal: leave.signal })) {
+    for await (const answer of launcher.update(version, leave.signal)) {
       const line = answer.progress && lines.next(answer.progress);
       if (line !== undefined) process.stdout.write(`${line}\n`);
       if (!answer.finished) continue;
@@ -31,7 +20,7 @@ export async function requestUpdate(folders: TenantFolders, version: string): Pr
       return answer.exitCode;
     }
   } catch (cause) {
-    if (!leave.signal.aborted) throw fromConnectError(cause);
+    if (!leave.signal.aborted) throw cause;
   }
   process.stderr.write(
     leave.signal.aborted

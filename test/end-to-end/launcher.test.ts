@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
+import { tenantFolders } from '@opencrane/agent/folders.ts';
+import { LauncherClient } from '@opencrane/agent/launcher/client.ts';
 import { launcherSocket } from '@opencrane/agent/launcher/socket.ts';
 import { writeShim } from '@opencrane/agent/shim/write-shim.ts';
 import { LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
@@ -202,9 +204,14 @@ test('a configuration that OpenClaw cannot start with fails, in its own words, a
   });
   assert.equal(status.lastExit?.code, 78);
   assert.equal(home.launcherLog().match(/ran doctor/g)?.length, 1);
-  assert.notEqual(status.lastExit?.output, '');
+  assert.match(status.lastExit?.output ?? '', /auth/i);
   await home.client.stop('a test', 1_000);
   home.configure({});
+});
+
+test('a launcher that is not there is unavailable, and says so', async () => {
+  const nobody = new LauncherClient(tenantFolders(`${home.folders.data}/nobody`));
+  await assert.rejects(nobody.status(), { code: 'unavailable', reason: 'launcher_unreachable' });
 });
 
 test('a runtime that is not there is an error of the start', async () => {
