@@ -165,7 +165,7 @@ export class Converger implements Part {
   }
 
   #carryOut(step: Exclude<Step, { do: 'wait' }>): Promise<void> {
-    const { upgrade, openclaw } = this.#ports;
+    const { openclaw } = this.#ports;
     const signal = this.#abort.signal;
     switch (step.do) {
       case 'resume-upgrade':

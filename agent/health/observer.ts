@@ -68,6 +68,15 @@ export class Observer implements Part {
     this.#woken.resolve();
   }
 
+  /** Looks now, and resolves when what was seen is reported. */
+  async lookAndReport(): Promise<void> {
+    try {
+      this.#take(await this.#observe(this.#abort.signal));
+    } catch (cause) {
+      if (!this.#abort.signal.aborted) throw cause;
+    }
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#abort;
     while (!signal.aborted) {

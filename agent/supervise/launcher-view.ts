@@ -106,3 +106,17 @@ function stateName(state: LauncherState): ProcessSeen['state'] {
       return 'idle';
   }
 }
+
+/** The launcher's status as a decision wants it. One that is on its way counts as running: it is waited for, not started again. */
+export function openclawState(status: LauncherStatus | undefined): 'stopped' | 'running' | 'failed' {
+  switch (status?.state) {
+    case LauncherState.RUNNING:
+    case LauncherState.STOPPING:
+    case LauncherState.RESTARTING:
+      return 'running';
+    case LauncherState.FAILED:
+      return 'failed';
+    default:
+      return 'stopped';
+  }
+}
