@@ -98,6 +98,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     },
   });
   const commits = new GroupCommit(store);
+  await lifecycle.start({ name: 'group commit', stop: () => commits.idle() });
   const observer = agentObserver({ directory, tenants, receipts, events, commits, runtimeRequests: runtimes, clock });
   const desired = new TenantOffers({ directory, revisions, runtimes });
   await lifecycle.start(runtimes);

@@ -4,7 +4,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { formatPath, type Path, refuseForbidden } from './path.ts';
 
 /** Most bytes of a layer's document as canonical JSON. OpenClaw's own is a few KiB; every agent gets the merged one whole. */
-export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
 
 /** Most objects and lists within each other; deeper ones are an accident or an attack on those who walk them. */
 const MAX_DEPTH = 64;

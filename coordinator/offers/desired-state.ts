@@ -31,8 +31,9 @@ const MOST_REMEMBERED = 20_000;
 export class TenantOffers implements DesiredState {
   readonly #parts: DesiredStateParts;
   readonly #listeners = new Set<(tenants: Affected) => void>();
-  /** The newest CONFIG revision of a scope, by the scope's text. */
-  readonly #heads = new Remembered<RevisionHead | undefined>(MOST_REMEMBERED);
+  /** Scopes that have a layer, as text; read whole when they are needed first. */
+  readonly #layers = new Set<string>();
+  #layersRead: Promise<void> | undefined;
   /** CONFIG offers by the innermost scope that has a layer: tenants that have none of their own share one. */
   readonly #configs = new Remembered<PreparedOffer>(MOST_REMEMBERED);
   /** RUNTIME offers by tenant. */
@@ -46,7 +47,7 @@ export class TenantOffers implements DesiredState {
     parts.runtimes.onChange((tenants) => this.#onRuntime(tenants));
     parts.directory.onRemoved((tenant) => {
       const scope = scopeText({ kind: 'tenant', name: tenant });
-      this.#heads.forget(scope);
+      this.#layers.delete(scope);
       this.#configs.forget(scope);
       this.#onRuntime([tenant]);
     });
@@ -65,12 +66,11 @@ export class TenantOffers implements DesiredState {
 
   async #config(scopes: readonly Scope[]): Promise<PreparedOffer | undefined> {
     const { revisions } = this.#parts;
-    const heads = await Promise.all(
-      scopes.map((scope) => this.#heads.get(scopeText(scope), () => revisions.latestHead(scope, 'config'))),
-    );
-    const innermost = heads.findLast((head) => head !== undefined);
+    this.#layersRead ??= this.#readLayers();
+    await this.#layersRead;
+    const innermost = scopes.map(scopeText).findLast((scope) => this.#layers.has(scope));
     if (innermost === undefined) return undefined; // nobody ever wrote a layer
-    return this.#configs.get(scopeText(innermost.scope), async () => {
+    return this.#configs.get(innermost, async () => {
       const { document, revision } = await mergedConfig(revisions, scopes);
       const text = canonicalJson(document);
       return prepareOffer(Kind.CONFIG, BigInt(revision), digestOf(text), {
@@ -78,6 +78,15 @@ export class TenantOffers implements DesiredState {
         value: { document: Buffer.from(text) },
       });
     });
+  }
+
+  async #readLayers(): Promise<void> {
+    try {
+      for (const head of await this.#parts.revisions.heads('config')) this.#layers.add(scopeText(head.scope));
+    } catch (cause) {
+      this.#layersRead = undefined; // the next who needs them tries again
+      throw cause;
+    }
   }
 
   #runtime(tenant: string): Promise<PreparedOffer | undefined> {
@@ -96,7 +105,7 @@ export class TenantOffers implements DesiredState {
       this.#onRuntime(affected);
       return;
     }
-    this.#heads.set(scopeText(scope), revision);
+    this.#layers.add(scopeText(scope));
     if (affected === 'all') this.#configs.forgetAll();
     else for (const name of affected) this.#configs.forget(scopeText({ kind: 'tenant', name }));
     this.#configs.forget(scopeText(scope));

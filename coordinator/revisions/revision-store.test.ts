@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '@opencrane/kit/clock.ts';
+import { digestOfJson } from '@opencrane/kit/digest.ts';
 import { onEachDatabase } from '../store/testing.ts';
 import { type NewRevision, RevisionStore } from './revision-store.ts';
 import { type Scope, scopesOf, scopeText } from './scope.ts';
@@ -31,13 +32,15 @@ onEachDatabase((database) => {
       number: 2,
       scope: jente,
       kind: 'config',
-      digest: (await revisions.latestHead(jente, 'config'))?.digest,
+      digest: digestOfJson({ a: 2 }),
       payload: { a: 2 },
       actor: 'admin',
       reason: 'because',
       createdAt: 7,
     });
-    assert.equal((await revisions.latestHead(jente, 'runtime'))?.number, 4);
+    assert.deepEqual(await revisions.heads('runtime'), [
+      { number: 4, scope: jente, kind: 'runtime', digest: digestOfJson({ v: '1' }) },
+    ]);
     assert.equal(await revisions.latest({ kind: 'team', name: 'other' }, 'config'), undefined);
     const newest = await revisions.latestOfEveryScope('config');
     assert.deepEqual(

@@ -88,14 +88,14 @@ export class RevisionStore {
     return this.latest(scope, kind, change.db);
   }
 
-  /** The newest revision of a scope and kind without its payload. */
-  async latestHead(scope: Scope, kind: RevisionKind): Promise<RevisionHead | undefined> {
-    const row = await ofScope(this.#store.db, scope, kind)
-      .select(['number', 'digest'])
-      .orderBy('number', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    return row && { number: row.number, scope, kind, digest: parseDigest(row.digest) };
+  /** The newest revision of every scope that has one of this kind, without payloads. */
+  async heads(kind: RevisionKind): Promise<RevisionHead[]> {
+    const rows = await this.#store.db
+      .selectFrom('revisions')
+      .select(['number', 'scope_kind', 'scope_name', 'digest'])
+      .where('number', 'in', this.#newestNumbers(kind))
+      .execute();
+    return rows.map((row) => ({ number: row.number, scope: scopeOf(row), kind, digest: parseDigest(row.digest) }));
   }
 
   /** The newest revisions of any of the scopes, newest first. */
@@ -125,20 +125,22 @@ export class RevisionStore {
   }
 
   async #newest(kind: RevisionKind, scopes?: readonly Scope[]): Promise<Revision[]> {
-    const { db } = this.#store;
-    let numbers = db
+    const rows = await this.#store.db
+      .selectFrom('revisions')
+      .selectAll()
+      .where('number', 'in', this.#newestNumbers(kind, scopes))
+      .orderBy('number', 'desc')
+      .execute();
+    return rows.map(decode);
+  }
+
+  #newestNumbers(kind: RevisionKind, scopes?: readonly Scope[]) {
+    const numbers = this.#store.db
       .selectFrom('revisions')
       .select((eb) => eb.fn.max('number').as('number'))
       .where('kind', '=', kind)
       .groupBy(['scope_kind', 'scope_name']);
-    if (scopes) numbers = numbers.where((eb) => eb.or(scopes.map((scope) => eb.and(columnsOf(scope)))));
-    const rows = await db
-      .selectFrom('revisions')
-      .selectAll()
-      .where('number', 'in', numbers)
-      .orderBy('number', 'desc')
-      .execute();
-    return rows.map(decode);
+    return scopes ? numbers.where((eb) => eb.or(scopes.map((scope) => eb.and(columnsOf(scope))))) : numbers;
   }
 
   /** Removes what was ever wanted of a tenant that is deleted, so that a later one of the same name does not inherit it. */
@@ -174,11 +176,9 @@ function nameOf(scope: Scope): string {
 }
 
 function decode(row: Selectable<Schema['revisions']>): Revision {
-  const scope: Scope =
-    row.scope_kind === 'organisation' ? { kind: row.scope_kind } : { kind: row.scope_kind, name: row.scope_name };
   return {
     number: row.number,
-    scope,
+    scope: scopeOf(row),
     kind: row.kind,
     digest: parseDigest(row.digest),
     payload: JSON.parse(row.payload),
@@ -186,4 +186,8 @@ function decode(row: Selectable<Schema['revisions']>): Revision {
     reason: row.reason,
     createdAt: row.created_at,
   };
+}
+
+function scopeOf(row: Pick<Selectable<Schema['revisions']>, 'scope_kind' | 'scope_name'>): Scope {
+  return row.scope_kind === 'organisation' ? { kind: row.scope_kind } : { kind: row.scope_kind, name: row.scope_name };
 }

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import { Kysely, type Transaction } from 'kysely';
+import { CountersInUse } from './counters-in-use.ts';
 import { explain, isWorthRetrying } from './database-error.ts';
 import { postgresDialect, sqliteDialect } from './dialects.ts';
 import { migrate } from './migrate.ts';
@@ -83,15 +84,17 @@ export class Store {
   #attempt<T>(work: (change: Change) => Promise<T>, actions: (() => void)[]): Promise<T> {
     return this.#kysely.transaction().execute(async (db) => {
       const mark = { open: true };
+      const counters = new CountersInUse(db);
+      const change: Change = {
+        db,
+        next: (counter) => counters.next(counter),
+        lock: (counter) => counters.lock(counter),
+        afterCommit: (action) => actions.push(action),
+      };
       try {
-        return await this.#underWay.run(mark, () =>
-          work({
-            db,
-            next: (counter) => nextNumber(db, counter),
-            lock: (counter) => lockCounter(db, counter),
-            afterCommit: (action) => actions.push(action),
-          }),
-        );
+        const result = await this.#underWay.run(mark, () => work(change));
+        await counters.write();
+        return result;
       } finally {
         mark.open = false;
       }
@@ -102,24 +105,4 @@ export class Store {
     if (this.#underWay.getStore()?.open !== true) return;
     throw new OpenCraneError('internal', 'transaction_nested', `${doing}: use the change at hand`);
   }
-}
-
-/** The row stays locked until the transaction ends: numbers come in the order of commits. */
-async function nextNumber(db: Queries, counter: Counter): Promise<number> {
-  const { value } = await db
-    .insertInto('counters')
-    .values({ name: counter, value: 1 })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb('counters.value', '+', 1) })))
-    .returning('value')
-    .executeTakeFirstOrThrow();
-  return value;
-}
-
-/** A write that changes nothing: what locks a row on Postgres and is harmless on SQLite, which knows no `for update`. */
-async function lockCounter(db: Queries, counter: Counter): Promise<void> {
-  await db
-    .insertInto('counters')
-    .values({ name: counter, value: 0 })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb.ref('counters.value') })))
-    .execute();
 }

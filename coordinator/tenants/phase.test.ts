@@ -35,6 +35,12 @@ const cases: { reason: string; seen: Partial<PhaseInput>; phase: Phase; message:
     message: 'no agent has reported yet',
   },
   {
+    reason: 'before an agent is there, the build of its bundle is the progress',
+    seen: { heard: false, connected: false, progress: create(ProgressSchema, { message: 'building 2026.9.6' }) },
+    phase: Phase.PENDING,
+    message: 'building 2026.9.6',
+  },
+  {
     reason: 'the platform says why there is no agent',
     seen: { heard: false, connected: false, platformProblem: 'cannot be started: x' },
     phase: Phase.PENDING,

@@ -36,7 +36,10 @@ export type PhaseAndMessage = { readonly phase: Phase; readonly message: string 
 /** Sums up. */
 export function phaseOf(seen: PhaseInput): PhaseAndMessage {
   if (seen.deleting) return { phase: Phase.DELETING, message: 'it is being deleted' };
-  if (!seen.heard) return { phase: Phase.PENDING, message: seen.platformProblem || 'no agent has reported yet' };
+  if (!seen.heard) {
+    const message = seen.platformProblem || progressLine(seen.progress) || 'no agent has reported yet';
+    return { phase: Phase.PENDING, message };
+  }
   if (!seen.connected) {
     const message = seen.platformProblem || 'its agent is not connected; what is shown is what it reported last';
     return { phase: Phase.DISCONNECTED, message };

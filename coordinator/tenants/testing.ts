@@ -16,7 +16,7 @@ import type { Platform, Retention } from './ports.ts';
 import { TenantStore } from './tenant-store.ts';
 
 /** A platform that remembers what it was asked, and fails where a test says so. */
-export class FakePlatform implements Platform {
+class FakePlatform implements Platform {
   readonly asked: string[] = [];
   failEnsure: Error | undefined;
   /** When set, removals wait for it. */
@@ -44,7 +44,7 @@ export class FakePlatform implements Platform {
 }
 
 /** Runtimes that a test decides. */
-export class FakeRuntimes {
+class FakeRuntimes {
   readonly desired = new Map<string, RuntimeOfTenant>();
   asked = 0;
   #listener: (tenants: 'all' | readonly string[]) => void = () => {};
