@@ -20,7 +20,6 @@ import { agentMetrics } from './metrics.ts';
 import { OfferDispatch } from './offer-dispatch.ts';
 import { type AgentCall, Outlet } from './outlet.ts';
 import type { AgentObserver, AgentTokenVerifier, BlobSource, DesiredState } from './ports.ts';
-import { storeReceipt } from './receipts.ts';
 import { RuntimeRequests } from './runtime-requests.ts';
 import { Session } from './session.ts';
 import type { SessionHost } from './session-host.ts';
@@ -195,7 +194,6 @@ export class AgentPlane implements Part, AgentCommands {
       },
       closed: (session) => sessions.closed(session),
       refresh: (session) => this.#dispatch.refresh(session),
-      storeReceipt: (tenant, receipt) => storeReceipt({ observer, metrics, log }, tenant, receipt),
       runtimeRequest: (tenant, requestId, version) => requests.decide(tenant, requestId, version),
       socketOf: (peer) => this.#listener.socketOf(peer),
     };

@@ -30,7 +30,7 @@ test('answers all arrive in order; of offers the newest of each kind does, and n
       const taken = new Map<Kind, number>();
       const answers: { given: number; taken: string[] } = { given: 0, taken: [] };
       const take = () => {
-        const next = mailbox.take();
+        const next = mailbox.take(true);
         if (next === undefined) return false;
         const { offer: out } = next;
         if (out !== undefined) {
@@ -65,8 +65,19 @@ test('an offer that is no longer desired is dropped, one that is desired stays, 
   mailbox.offer(offer(Kind.CONFIG, 1));
   mailbox.offer(offer(Kind.RUNTIME, 2));
   mailbox.keepOnly([offer(Kind.RUNTIME, 2), offer(Kind.CONFIG, 3)]);
-  assert.equal(mailbox.take()?.offer?.revision, 2n);
-  assert.equal(mailbox.take(), undefined);
+  assert.equal(mailbox.take(true)?.offer?.revision, 2n);
+  assert.equal(mailbox.take(true), undefined);
+});
+
+test('an offer waits while another one is under way; answers do not', () => {
+  const mailbox = new Mailbox();
+  mailbox.offer(offer(Kind.CONFIG, 1));
+  mailbox.answer(receiptStored('r'));
+  assert.equal(mailbox.take(false)?.offer, undefined);
+  assert.equal(mailbox.take(false), undefined);
+  assert.equal(mailbox.empty, false);
+  assert.equal(mailbox.take(true)?.offer?.revision, 1n);
+  assert.equal(mailbox.empty, true);
 });
 
 test('it is full before answers pile up', () => {
@@ -75,6 +86,6 @@ test('it is full before answers pile up', () => {
   assert.equal(mailbox.full, false);
   mailbox.answer(receiptStored('r'));
   assert.equal(mailbox.full, true);
-  mailbox.take();
+  mailbox.take(true);
   assert.equal(mailbox.full, false);
 });

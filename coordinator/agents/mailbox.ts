@@ -46,12 +46,16 @@ export class Mailbox {
     this.#offers = [];
   }
 
-  /** Takes out what goes next: answers before offers. */
-  take(): Next | undefined {
+  /** Takes out what goes next: answers before offers, and offers only `withOffers`. */
+  take(withOffers: boolean): Next | undefined {
     const answer = this.#answers.shift();
     if (answer !== undefined) return { message: answer, offer: undefined };
-    const offer = this.#offers.shift();
+    const offer = withOffers ? this.#offers.shift() : undefined;
     return offer && { message: offer.message, offer };
+  }
+
+  get empty(): boolean {
+    return this.#answers.length === 0 && this.#offers.length === 0;
   }
 
   /** Whether the session should stop reading until some answers are gone. */

@@ -1,6 +1,12 @@
 /** What the agent plane counts. */
 import { Counter, Gauge, type Registry } from '@opencrane/kit/metrics.ts';
-import { type Kind, KindSchema, type Receipt, ReceiptStateSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import {
+  type Kind,
+  KindSchema,
+  type Receipt,
+  type ReceiptState,
+  ReceiptStateSchema,
+} from '@opencrane/proto/opencrane/v1/common_pb.ts';
 
 /** The agent plane's metrics. */
 export type AgentMetrics = ReturnType<typeof agentMetrics>;
@@ -31,14 +37,35 @@ export function agentMetrics(registry: Registry) {
     labelNames: ['why'] as const,
     registers,
   });
+  const offersOf = perLabel((kind: Kind) => offers.labels(kindName(kind)));
+  const receiptsOf = perLabel((kind: Kind) =>
+    perLabel((state: ReceiptState) => receipts.labels(kindName(kind), stateName(state))),
+  );
   return {
     connected: (count: number) => connected.set(count),
-    offerSent: (kind: Kind) => offers.inc({ kind: KindSchema.value[kind]?.localName.toLowerCase() ?? 'other' }),
-    receiptStored: ({ kind, state }: Receipt) =>
-      receipts.inc({
-        kind: KindSchema.value[kind]?.localName.toLowerCase() ?? 'other',
-        state: ReceiptStateSchema.value[state]?.localName.toLowerCase() ?? 'other',
-      }),
+    offerSent: (kind: Kind) => offersOf(kind).inc(),
+    receiptStored: ({ kind, state }: Receipt) => receiptsOf(kind)(state).inc(),
     streamEnded: (why: string) => ended.inc({ why }),
   } as const;
+}
+
+/** Looks a label up once: prom-client hashes labels at every use, which costs more than counting. */
+function perLabel<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const fresh = make(key);
+    made.set(key, fresh);
+    return fresh;
+  };
+}
+
+/** What an agent sends may be outside the enumeration; it must not make a label of its own. */
+function kindName(kind: Kind): string {
+  return KindSchema.value[kind]?.localName.toLowerCase() ?? 'other';
+}
+
+function stateName(state: ReceiptState): string {
+  return ReceiptStateSchema.value[state]?.localName.toLowerCase() ?? 'other';
 }

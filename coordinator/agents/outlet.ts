@@ -1,6 +1,6 @@
 /**
- * Sends what waits in a session's mailbox, one message at a time: the next is taken only when grpc-js has handed the
- * one before to the network. What a slow reader makes wait therefore waits in the mailbox, where newer replaces older.
+ * Sends what waits in a session's mailbox. Few messages are under way to the network at one time, and of them at most
+ * one offer. What a slow reader makes wait therefore waits in the mailbox, where newer replaces older.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
@@ -11,13 +11,18 @@ import { Mailbox, type Outgoing } from './mailbox.ts';
 /** A stream of an agent. Requests are bytes: see kit/grpc/decode-request.ts. */
 export type AgentCall = ServerDuplexStream<Buffer, Outgoing>;
 
+/** Messages under way at most: enough for those of one turn of the loop to leave in one packet. */
+const MOST_UNDER_WAY = 4;
+
 /** The sending side of one stream. */
 export class Outlet {
   readonly #call: AgentCall;
   readonly #onSent: (offer: PreparedOffer | undefined) => void;
   readonly #onWritten: () => void;
+  readonly #onOfferWritten: () => void;
   readonly #mailbox = new Mailbox();
-  #writing = false;
+  #underWay = 0;
+  #offerUnderWay = false;
   #ending: { readonly error: OpenCraneError | undefined } | undefined;
 
   /** `onSent` is told each time a message has left; with the offer, if it was one. */
@@ -25,8 +30,12 @@ export class Outlet {
     this.#call = call;
     this.#onSent = onSent;
     this.#onWritten = () => {
-      this.#writing = false;
+      this.#underWay -= 1;
       this.#pump();
+    };
+    this.#onOfferWritten = () => {
+      this.#offerUnderWay = false;
+      this.#onWritten();
     };
   }
 
@@ -62,15 +71,15 @@ export class Outlet {
   }
 
   #pump(): void {
-    if (this.#writing || this.#call.destroyed) return;
-    const next = this.#mailbox.take();
-    if (next === undefined) {
-      if (this.#ending !== undefined) this.#finish(this.#ending.error);
-      return;
+    while (this.#underWay < MOST_UNDER_WAY && !this.#call.destroyed) {
+      const next = this.#mailbox.take(!this.#offerUnderWay);
+      if (next === undefined) break;
+      this.#underWay += 1;
+      this.#onSent(next.offer);
+      if (next.offer !== undefined) this.#offerUnderWay = true;
+      this.#call.write(next.message, next.offer === undefined ? this.#onWritten : this.#onOfferWritten);
     }
-    this.#writing = true;
-    this.#onSent(next.offer);
-    this.#call.write(next.message, this.#onWritten);
+    if (this.#ending !== undefined && this.#mailbox.empty) this.#finish(this.#ending.error);
   }
 
   #finish(error: OpenCraneError | undefined): void {

@@ -4,7 +4,6 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
-import type { Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { PreparedOffer } from '../offers/offer.ts';
 import type { Outgoing } from './mailbox.ts';
 import type { AgentMetrics } from './metrics.ts';
@@ -53,7 +52,6 @@ export interface SessionHost {
   closed(session: HostedSession): void;
   /** Has the tenant's desired state handed to the session. */
   refresh(session: HostedSession): void;
-  storeReceipt(tenant: string, receipt: Receipt): Promise<void>;
   runtimeRequest(tenant: string, requestId: string, version: string): ReturnType<AgentObserver['runtimeRequest']>;
   socketOf(peer: string): Socket | undefined;
 }

@@ -30,6 +30,9 @@ import type { HostedSession, SessionHost } from './session-host.ts';
 
 type Phase = 'greeting' | 'accepting' | 'serving' | 'ending' | 'ended';
 
+/** Messages whose handling may wait before the session stops reading. */
+const ENOUGH_TASKS = 8;
+
 /** A session. */
 export class Session implements HostedSession {
   readonly id: string;
@@ -41,9 +44,10 @@ export class Session implements HostedSession {
   #tenant = '';
   #view: AgentView = [];
   #commands: PendingCommands | undefined;
-  /** The observer's calls, one after the other. */
-  #work: Promise<void> = Promise.resolve();
-  #busy = 0;
+  /** What the observer is to be told, one after the other; the first is being told. */
+  readonly #tasks: (() => Promise<void>)[] = [];
+  /** Resolves when all tasks are done. */
+  #work: Promise<void> | undefined;
   #observed = false;
   /** Sweep in which the agent was last heard, or the phase began. */
   #since: number;
@@ -183,7 +187,15 @@ export class Session implements HostedSession {
   }
 
   async #takeReceipt(receipt: Receipt): Promise<void> {
-    await this.#host.storeReceipt(this.#tenant, receipt);
+    const { observer, metrics } = this.#host;
+    try {
+      await observer.receipt(this.#tenant, receipt);
+      metrics.receiptStored(receipt);
+    } catch (cause) {
+      // The agent sends a receipt until it is told that it is stored, so one that is invalid is taken off its hands.
+      if (!(cause instanceof OpenCraneError) || cause.code !== 'invalid_argument') throw cause;
+      this.#host.log.error({ err: cause, tenant: this.#tenant, receiptId: receipt.receiptId }, 'a receipt was refused');
+    }
     this.#view = afterReceipt(this.#view, receipt);
     this.#outlet.answer(receiptStored(receipt.receiptId));
   }
@@ -201,21 +213,27 @@ export class Session implements HostedSession {
     this.#outlet.answer(runtimeAnswer({ requestId, ...answer }));
   }
 
-  /** Does one thing after the other, and reads nothing meanwhile. */
+  /** Does one thing after the other. */
   #do(task: () => Promise<void>): void {
-    this.#busy += 1;
-    this.#work = this.#work
-      .then(task)
-      .catch((cause: unknown) => this.#onTaskFailed(cause))
-      .then(() => {
-        this.#busy -= 1;
-        this.#readOrPause();
-      });
+    this.#tasks.push(task);
+    if (this.#tasks.length === 1) this.#work = this.#runTasks();
   }
 
-  /** Reads only while nothing is being done and the agent takes its answers. */
+  async #runTasks(): Promise<void> {
+    for (let task = this.#tasks[0]; task !== undefined; task = this.#tasks[0]) {
+      try {
+        await task();
+      } catch (cause) {
+        this.#onTaskFailed(cause);
+      }
+      this.#tasks.shift();
+      this.#readOrPause();
+    }
+  }
+
+  /** Reads only while little is left to do and the agent takes its answers. */
   #readOrPause(): void {
-    const reads = this.#busy === 0 && !this.#outlet.full;
+    const reads = this.#phase !== 'accepting' && this.#tasks.length < ENOUGH_TASKS && !this.#outlet.full;
     if (reads === this.#call.isPaused()) this.#call[reads ? 'resume' : 'pause']();
   }
 
@@ -236,15 +254,15 @@ export class Session implements HostedSession {
 
   /** Leaves the tenant, once: a newer session may speak for it from now on. `last` says the last word. */
   #end(why: string, last: () => void): Promise<void> {
-    if (this.#phase === 'ending' || this.#phase === 'ended') return this.#work;
+    if (this.#phase === 'ending' || this.#phase === 'ended') return this.#work ?? Promise.resolve();
     this.#phase = 'ending';
     this.#since = this.#host.sweeps();
     last();
     this.#commands?.abandon();
     this.#host.leave(this);
     this.#host.metrics.streamEnded(why);
-    this.#work = this.#work.then(() => this.#tellDisconnected(why));
-    return this.#work;
+    this.#do(() => this.#tellDisconnected(why));
+    return this.#work ?? Promise.resolve();
   }
 
   async #tellDisconnected(why: string): Promise<void> {

@@ -35,7 +35,7 @@ export async function runVariant(variant: string, options: RunOptions): Promise<
   const clients: ChildProcess[] = [];
   try {
     const { port } = await heard<{ readonly port: number }>(server);
-    const before = await measure(server);
+    const before = await measure(server, 'memory');
     const each = Math.ceil(options.agents / options.clients);
     for (let first = 0; first < options.agents; first += each) {
       const count = Math.min(each, options.agents - first);
@@ -43,13 +43,13 @@ export async function runVariant(variant: string, options: RunOptions): Promise<
     }
     await Promise.all(clients.map((client) => told(client, 'started')));
     const connect = await timed(server, clients, 'welcomed', () => say(clients, 'connect'));
-    const idle = await measure(server);
+    const idle = await measure(server, 'memory');
     const pushes: Phase[] = [];
     for (let push = 0; push < options.pushes; push += 1) pushes.push(await pushOnce(server, clients, push));
-    const afterPush = await measure(server);
+    const afterPush = await measure(server, 'memory');
     const storm = await timed(server, clients, 'welcomed', () => say(clients, 'storm'));
     await pushOnce(server, clients, options.pushes);
-    const end = await measure(server);
+    const end = await measure(server, 'memory');
     const perSession = (rssBytes: number) => (rssBytes - before.rssBytes) / 1024 / options.agents;
     return {
       connect: connect.seconds,
@@ -85,13 +85,13 @@ async function timed(
   done: string,
   order: () => void,
 ): Promise<Phase> {
-  const { cpuMicros } = await measure(server);
+  const { cpuMicros } = await measure(server, 'cpu');
   const all = clients.map((client) => told(client, done));
   const started = performance.now();
   order();
   await Promise.all(all);
   const seconds = (performance.now() - started) / 1000;
-  return { seconds, cpu: ((await measure(server)).cpuMicros - cpuMicros) / 1e6 };
+  return { seconds, cpu: ((await measure(server, 'cpu')).cpuMicros - cpuMicros) / 1e6 };
 }
 
 function start(file: string, args: readonly string[], flags: readonly string[] = []): ChildProcess {
@@ -102,9 +102,9 @@ function say(children: readonly ChildProcess[], what: 'connect' | 'storm' | { re
   for (const child of children) child.send(what);
 }
 
-async function measure(server: ChildProcess): Promise<Measured> {
+async function measure(server: ChildProcess, what: 'cpu' | 'memory'): Promise<Measured> {
   const answer = heard<Measured>(server);
-  server.send('measure');
+  server.send(what);
   return answer;
 }
 

@@ -13,9 +13,9 @@ const variants: Record<string, () => Promise<BenchServer>> = {
 const server = await variants[process.argv[2] ?? '']?.();
 if (server === undefined) throw new Error(`no variant ${process.argv[2]}`);
 
-process.on('message', (order: { readonly push: number } | 'measure') => {
-  if (order !== 'measure') return server.push(order.push);
-  globalThis.gc?.();
+process.on('message', (order: { readonly push: number } | 'cpu' | 'memory') => {
+  if (typeof order === 'object') return server.push(order.push);
+  if (order === 'memory') globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   process.send?.({ rssBytes: process.memoryUsage.rss(), cpuMicros: user + system, receipts: server.receipts() });
 });
