@@ -6,7 +6,7 @@
  */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
-import { type GatewayListener, GatewayWire } from './gateway-wire.ts';
+import { GatewayWire } from './gateway-wire.ts';
 
 const HANDSHAKE_MILLIS = 10_000;
 const REQUEST_MILLIS = 30_000;
@@ -158,11 +158,6 @@ export class GatewayClient {
     return this.#call('gateway.suspend.status', { suspensionId }, suspension);
   }
 
-  /** Takes work again after a drain that was given up. */
-  async suspendResume(suspensionId: string): Promise<void> {
-    await this.#call('gateway.suspend.resume', { suspensionId }, z.object({ ok: z.boolean() }));
-  }
-
   /** Lets the next SIGTERM interrupt what still runs, in OpenClaw's own orderly way. */
   async suspendHandoff(
     suspensionId: string,
@@ -184,11 +179,6 @@ export class GatewayClient {
   /** The messages of a session, as OpenClaw gives them. */
   chatHistory(sessionKey: string): Promise<z.infer<typeof chatHistory>> {
     return this.#call('chat.history', { sessionKey }, chatHistory);
-  }
-
-  /** Hears events until the function it returns is called. */
-  onEvent(listener: GatewayListener): () => void {
-    return this.#wire.onEvent(listener);
   }
 
   /** Hangs up; what is unanswered is refused. Resolves at once. */

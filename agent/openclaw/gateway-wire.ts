@@ -1,7 +1,7 @@
 /**
  * The frames of OpenClaw's gateway protocol on one WebSocket: an answer for every request, or an error that says why.
  *
- *   opening ──first event──▶ challenged ──requests and events──▶ closed (everything still unanswered is refused)
+ *   opening ──connect.challenge──▶ challenged ──requests──▶ closed (everything still unanswered is refused)
  */
 import { randomUUID } from 'node:crypto';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { gatewayErrorSchema, toGatewayRefusal } from './gateway-error.ts';
 
 const frameSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('event'), event: z.string(), payload: z.unknown().optional() }),
+  z.object({ type: z.literal('event'), event: z.string() }),
   z.object({
     type: z.literal('res'),
     id: z.string(),
@@ -18,9 +18,6 @@ const frameSchema = z.discriminatedUnion('type', [
     error: gatewayErrorSchema.optional(),
   }),
 ]);
-
-/** Hears the gateway's events. */
-export type GatewayListener = (event: string, payload: unknown) => void;
 
 type Unanswered = {
   readonly method: string;
@@ -36,7 +33,6 @@ export class GatewayWire {
   readonly closed: Promise<string>;
   readonly #socket: WebSocket;
   readonly #unanswered = new Map<string, Unanswered>();
-  readonly #listeners = new Set<GatewayListener>();
   readonly #gone: (why: string) => void;
 
   constructor(port: number) {
@@ -50,8 +46,7 @@ export class GatewayWire {
       const frame = parseFrame(data);
       if (frame === undefined) return this.close("it does not speak OpenClaw's protocol");
       if (frame.type === 'res') return this.#answer(frame);
-      if (frame.event === 'connect.challenge') challenged.resolve();
-      for (const listener of this.#listeners) listener(frame.event, frame.payload);
+      if (frame.event === 'connect.challenge') challenged.resolve(); // other events are for those who show things
     });
     this.#gone = (why) => {
       const gone = connectionLost(`connection to the gateway on port ${port} closed: ${why}`);
@@ -82,12 +77,6 @@ export class GatewayWire {
       clearTimeout(timer);
       this.#unanswered.delete(id);
     }
-  }
-
-  /** Hears events until the function it returns is called. */
-  onEvent(listener: GatewayListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** Hangs up at once: a peer that is frozen would not answer the goodbye. */
