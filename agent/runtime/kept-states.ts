@@ -38,10 +38,7 @@ export class KeptStates {
 
   /** Every whole one, newest first. */
   async list(): Promise<KeptState[]> {
-    const names = await readdir(this.#folder).catch((cause: unknown) => {
-      if (systemCode(cause) === 'ENOENT') return [];
-      throw cause;
-    });
+    const names = await this.#names();
     const records = await Promise.all(
       names.map(async (name) => {
         const text = await readFileIfExists(join(this.#folder, name, 'kept.json'));
@@ -77,8 +74,18 @@ export class KeptStates {
   /** Removes all but the newest, and what a crash left half copied. */
   async prune(): Promise<void> {
     const old = (await this.list()).slice(KEEP).map(({ id }) => id);
-    const partial = (await readdir(this.#folder)).filter((name) => name.endsWith(PARTIAL));
+    const partial = (await this.#names()).filter((name) => name.endsWith(PARTIAL));
     for (const name of [...old, ...partial]) await rm(join(this.#folder, name), { recursive: true, force: true });
+  }
+
+  /** Nothing was kept yet: none. */
+  async #names(): Promise<string[]> {
+    try {
+      return await readdir(this.#folder);
+    } catch (cause) {
+      if (systemCode(cause) === 'ENOENT') return [];
+      throw cause;
+    }
   }
 }
 

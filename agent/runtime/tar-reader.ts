@@ -78,7 +78,7 @@ export class TarReader {
   }
 
   #onHeader(block: Buffer): void {
-    const header = new Header(block, 0, this.#pax);
+    const header = new Header(block, 0);
     if (header.nullBlock) {
       this.#emptyBlocks += 1;
       return;
@@ -91,8 +91,8 @@ export class TarReader {
       this.#begin({ kind: 'pax', pieces: [] }, header.size ?? 0);
       return;
     }
+    const entry = entryOf(header, this.#pax);
     this.#pax = undefined;
-    const entry = entryOf(header);
     this.#sink.entry(entry);
     if (entry.type === 'file') this.#begin({ kind: 'file' }, entry.size);
   }
@@ -120,14 +120,17 @@ export class TarReader {
   }
 }
 
-function entryOf(header: Header): TarEntry {
-  const { path = '', mode = 0o644, size = 0, linkpath = '', type } = header;
+/** Only paths are taken from a PAX header, which has them when they are too long for the plain one. */
+function entryOf(header: Header, pax: Pax | undefined): TarEntry {
+  const { mode = 0o644, size = 0, type } = header;
+  const path = pax?.path ?? header.path ?? '';
+  const target = pax?.linkpath ?? header.linkpath ?? '';
   if (type === 'File' || type === 'OldFile') {
     if (!Number.isSafeInteger(size) || size < 0) throw refused(`${path} has no size`);
     return { type: 'file', path, mode, size };
   }
   if (type === 'Directory') return { type: 'folder', path };
-  if (type === 'SymbolicLink') return { type: 'link', path, target: linkpath };
+  if (type === 'SymbolicLink') return { type: 'link', path, target };
   throw refused(`${path} is a ${type}, which no bundle holds`);
 }
 
