@@ -1,0 +1,20 @@
+/** The `opencrane` program. */
+import { systemClock } from '@opencrane/kit/clock.ts';
+import { connect } from './connection/connect.ts';
+import { listenForInterrupts } from './interrupts.ts';
+import { run } from './run.ts';
+
+const interrupts = listenForInterrupts();
+for (const stream of [process.stdout, process.stderr]) stream.on('error', interrupts.end); // who read it is gone
+const exitCode = await run(process.argv.slice(2), {
+  environment: process.env,
+  folder: process.cwd(),
+  out: process.stdout,
+  errors: process.stderr,
+  interrupts,
+  clock: systemClock,
+  connect,
+});
+// What was written to a pipe may still be on its way.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
+process.exit(exitCode);

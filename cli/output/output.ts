@@ -1,0 +1,87 @@
+/** Where a command writes: for people in a terminal, for people through a pipe, or for programs as JSON. */
+import { styleText } from 'node:util';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { LiveArea } from './live-area.ts';
+import { renderTable, type TableCell } from './table.ts';
+
+/** What is written to; process.stdout is one. */
+export interface Sink {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Styles that the CLI uses. */
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
+
+/** The output of one command. */
+export class Output {
+  /** Whether a program reads it. */
+  readonly json: boolean;
+  readonly #out: Sink;
+  readonly #errors: Sink;
+  readonly #colours: boolean;
+
+  constructor(options: {
+    readonly json: boolean;
+    readonly out: Sink;
+    readonly errors: Sink;
+    readonly colours: boolean;
+  }) {
+    this.json = options.json;
+    this.#out = options.out;
+    this.#errors = options.errors;
+    this.#colours = options.colours;
+  }
+
+  /** Whether a person looks at it as it is written. */
+  get interactive(): boolean {
+    return !this.json && this.#out.isTTY === true;
+  }
+
+  /** A line for people; programs don't get it. */
+  line(text = ''): void {
+    if (!this.json) this.#out.write(`${text}\n`);
+  }
+
+  /** A table for people; says `empty` when it has no rows. */
+  table(titles: readonly string[], rows: readonly (readonly TableCell[])[], empty: string): void {
+    if (this.json) return;
+    const [head, ...lines] = rows.length === 0 ? [] : renderTable(titles, rows);
+    this.line(head === undefined ? this.style('dim', empty) : this.style('bold', head));
+    for (const line of lines) this.line(line);
+  }
+
+  /** The one document of a command, for programs. */
+  document(value: JsonValue): void {
+    if (this.json) this.#out.write(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** One of many documents of a command, for programs. */
+  jsonLine(value: JsonValue): void {
+    if (this.json) this.#out.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Text as it is, for either. */
+  raw(text: string): void {
+    this.#out.write(text);
+  }
+
+  /** A line beside the result, for people: what is going on, what went wrong. */
+  note(text: string): void {
+    this.#errors.write(`${text}\n`);
+  }
+
+  /** Lines that are drawn again in their place. Only for a terminal. */
+  live(): LiveArea {
+    return new LiveArea(
+      (text) => this.#out.write(text),
+      () => this.#out.columns ?? 80,
+    );
+  }
+
+  /** Text in a style, where it is wanted and can be shown. */
+  style(style: Style, text: string): string {
+    return this.#colours && !this.json ? styleText(style, text, { validateStream: false }) : text;
+  }
+}

@@ -1,0 +1,36 @@
+/** Tables as text. */
+import { stripVTControlCharacters } from 'node:util';
+
+/** A cell; numbers stand to the right. */
+export type TableCell = string | number | bigint;
+
+const GAP = '  ';
+
+/** The lines of a table, its titles first. Columns are as wide as their widest cell. */
+export function renderTable(titles: readonly string[], rows: readonly (readonly TableCell[])[]): string[] {
+  const widths = titles.map((title, column) =>
+    Math.max(widthOf(title), ...rows.map((row) => widthOf(oneLine(row[column] ?? '')))),
+  );
+  const render = (cells: readonly TableCell[]) =>
+    widths
+      .map((width, column) => pad(cells[column] ?? '', width))
+      .join(GAP)
+      .trimEnd();
+  return [render(titles), ...rows.map(render)];
+}
+
+/** Columns a text takes in a terminal. */
+export function widthOf(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+function pad(cell: TableCell, width: number): string {
+  const text = oneLine(cell);
+  const blanks = ' '.repeat(Math.max(0, width - widthOf(text)));
+  return typeof cell === 'string' ? text + blanks : blanks + text;
+}
+
+/** A line break in a cell would break the table. */
+function oneLine(cell: TableCell): string {
+  return String(cell).replaceAll(/\s*\n\s*/g, ' ');
+}

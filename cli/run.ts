@@ -1,0 +1,66 @@
+/** Runs what was typed and comes to an exit code. */
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { exitCodeOf, exitCodes } from '@opencrane/kit/errors.ts';
+import { CommanderError } from 'commander';
+import { commands } from './commands/all.ts';
+import type { Command, RawInput } from './commands/command.ts';
+import { buildProgram } from './commands/register.ts';
+import { callError } from './connection/call-error.ts';
+import type { Clients } from './connection/clients.ts';
+import type { Interrupts } from './interrupts.ts';
+import { Output, type Sink } from './output/output.ts';
+import { printError } from './output/print-error.ts';
+
+/** What the program stands in. */
+export type World = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  readonly out: Sink;
+  readonly errors: Sink;
+  readonly interrupts: Interrupts;
+  readonly clock: Clock;
+  connect(environment: Readonly<Record<string, string | undefined>>, folder: string): Promise<Clients>;
+};
+
+/** Runs one command line and resolves with its exit code; every error has been printed. */
+export async function run(words: readonly string[], world: World): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = buildProgram(commands, async (command, raw) => {
+    exitCode = await perform(command, raw, world);
+  });
+  const printing = {
+    writeOut: (text: string) => void world.out.write(text),
+    writeErr: (text: string) => void world.errors.write(text),
+  };
+  for (const each of [program, ...program.commands, ...program.commands.flatMap((noun) => noun.commands)]) {
+    each.configureOutput(printing).exitOverride();
+  }
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage; // commander has said what is wrong
+  }
+}
+
+async function perform(command: Command, raw: RawInput, world: World): Promise<number> {
+  const json = raw['json'] === true;
+  const { out, errors, interrupts, clock, folder } = world;
+  const output = new Output({ json, out, errors, colours: wantsColours(world) });
+  const home = raw['home'];
+  const environment = typeof home === 'string' ? { ...world.environment, OPENCRANE_HOME: home } : world.environment;
+  const connect = () => world.connect(environment, folder);
+  try {
+    return await command.run({ output, environment, folder, interrupts, clock, connect }, raw);
+  } catch (thrown) {
+    const error = callError(thrown);
+    if (error.code !== 'cancelled' || !interrupts.signal.aborted) printError(output, error);
+    return exitCodeOf(error);
+  }
+}
+
+function wantsColours({ environment, out }: World): boolean {
+  if (environment['NO_COLOR']) return false;
+  return out.isTTY === true || Boolean(environment['FORCE_COLOR'] && environment['FORCE_COLOR'] !== '0');
+}

@@ -1,0 +1,49 @@
+/** Follows every tenant of a coordinator: how far it is, and when it is ready or no longer is. */
+
+import { Phase, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { isCancelled } from '../connection/call-error.ts';
+import type { Clients } from '../connection/clients.ts';
+import type { Heard } from '../progress/steps.ts';
+
+/** What is told about tenants. */
+export interface TenantListener {
+  progress(tenant: string, heard: Heard): void;
+  /** The phase, or the line that explains it, is another than before. */
+  changed(tenant: Tenant, before: Tenant | undefined): Promise<void> | void;
+  deleted(name: string): void;
+}
+
+/** Follows until the signal fires; an error of the connection is thrown. */
+export async function followTenants(clients: Clients, listener: TenantListener, signal: AbortSignal): Promise<void> {
+  try {
+    await Promise.all([followPhases(clients, listener, signal), followProgress(clients, listener, signal)]);
+  } catch (thrown) {
+    if (!(signal.aborted && isCancelled(thrown))) throw thrown;
+  }
+}
+
+async function followPhases(clients: Clients, listener: TenantListener, signal: AbortSignal): Promise<void> {
+  const known = new Map<string, Tenant>();
+  for await (const { tenant, deleted } of clients.tenants.watchTenants({}, { signal })) {
+    if (!tenant) continue;
+    const before = known.get(tenant.name);
+    if (deleted) {
+      known.delete(tenant.name);
+      listener.deleted(tenant.name);
+      continue;
+    }
+    known.set(tenant.name, tenant);
+    const { status } = tenant;
+    if (status?.progress && status.phase !== Phase.READY) listener.progress(tenant.name, status.progress);
+    if (status?.phase !== before?.status?.phase || status?.message !== before?.status?.message) {
+      await listener.changed(tenant, before);
+    }
+  }
+}
+
+/** The tenants' own messages only carry the newest progress; the events also tell of its end. */
+async function followProgress(clients: Clients, listener: TenantListener, signal: AbortSignal): Promise<void> {
+  for await (const { event } of clients.events.watchEvents({ afterId: -1n, follow: true }, { signal })) {
+    if (event?.detail.case === 'progress') listener.progress(event.tenant, event.detail.value);
+  }
+}

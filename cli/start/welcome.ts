@@ -1,0 +1,33 @@
+/** What is said when a tenant can be used. */
+import type { GetTenantAccessResponse, Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import type { Output } from '../output/output.ts';
+import { formatMillis } from '../output/units.ts';
+
+/** The lines: where it is, how to sign in, and what to try. */
+export function welcome(
+  tenant: Tenant,
+  access: Pick<GetTenantAccessResponse, 'url'>,
+  took: number,
+  output: Output,
+): string[] {
+  const { name, status } = tenant;
+  const title = `${name} is ready: OpenClaw ${status?.openclawVersion ?? ''} after ${formatMillis(took)}`;
+  const tries = [
+    [`npx opencrane tenant shell ${name}`, 'a shell where "openclaw" is this tenant\'s'],
+    [`npx opencrane config set agents.defaults.model MODEL --tenant ${name}`, 'reaches it without a restart'],
+    ['npx opencrane status', 'everything that runs, at a glance'],
+  ] as const;
+  const width = Math.max(...tries.map(([command]) => command.length));
+  return [
+    '',
+    output.style('green', output.style('bold', title)),
+    '',
+    `  Open      ${output.style('cyan', access.url)}`,
+    '  Sign in   the address carries the token: opening it signs you in; keep it to yourself',
+    '',
+    '  Worth trying, in another terminal:',
+    ...tries.map(([command, shows]) => `    ${command.padEnd(width)}   ${output.style('dim', shows)}`),
+    '',
+    output.style('dim', 'Ctrl-C stops everything.'),
+  ];
+}
