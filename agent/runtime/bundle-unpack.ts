@@ -55,7 +55,7 @@ function conclude(last: UnpackLine | undefined, how: string, words: string): voi
       'aborted',
       'unpack_ended',
       `unpacking the bundle: its process ended with ${how}${said && `: ${said}`}`,
-      { mend: 'it is tried again' },
+      { mend: 'perhaps for its memory; order it again' },
     );
   }
   const { reason, systemCode, message } = last.failed;

@@ -20,6 +20,8 @@ export type WantedRuntime = { readonly version: string; readonly bundleDigest: D
 
 /** Between two looks at a lock that another agent holds. */
 const LOCK_MILLIS = 300;
+/** How often the unpacking process may be killed. */
+const UNPACK_ATTEMPTS = 3;
 /** Written last into a tree, with its digest. */
 const MARKER = '.opencrane-bundle';
 
@@ -78,26 +80,46 @@ export class InstalledRuntimes {
       report('download', waiting ? 'waiting for the coordinator' : `downloading OpenClaw ${version}`, done, bytes);
     await downloadBundle(this.#ports, { digest: bundleDigest, bytes }, bundle, onDownload, signal);
     faultPoint('runtime:downloaded');
+    await this.#unpack(bundle, wanted, report, signal);
+    await syncFolder(this.#folder);
+    faultPoint('runtime:unpacked');
+    await rm(bundle, { force: true });
+  }
+
+  /** A process that was killed (for its memory, say) says nothing against the bundle, so it is tried again. */
+  async #unpack(bundle: string, wanted: WantedRuntime, report: ReportProgress, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#unpackOnce(bundle, wanted, report, signal);
+      } catch (cause) {
+        const isEnded = cause instanceof OpenCraneError && cause.reason === 'unpack_ended';
+        if (!isEnded && !signal.aborted) await rm(bundle, { force: true });
+        if (!isEnded || attempt === UNPACK_ATTEMPTS) throw cause;
+      }
+    }
+  }
+
+  async #unpackOnce(bundle: string, wanted: WantedRuntime, report: ReportProgress, signal: AbortSignal): Promise<void> {
+    const { version, bundleDigest, bundleBytes } = wanted;
+    const directory = this.directory(bundleDigest);
     const partial = `${directory}.partial-${randomBytes(6).toString('hex')}`;
-    const onUnpack = (done: number) => report('unpack', `unpacking OpenClaw ${version}`, done, bytes);
+    const onUnpack = (done: number) => report('unpack', `unpacking OpenClaw ${version}`, done, bundleBytes);
     try {
       await unpackBundle(bundle, partial, onUnpack, signal);
       await writeFile(join(partial, MARKER), `${bundleDigest}\n`);
       await rename(partial, directory);
     } catch (cause) {
       await rm(partial, { recursive: true, force: true });
-      if (!isEnded(cause)) await rm(bundle, { force: true });
       throw cause;
     }
-    await syncFolder(this.#folder);
-    faultPoint('runtime:unpacked');
-    await rm(bundle, { force: true });
   }
 
   /** What agents that were killed left behind; only the holder of the lock may know that nobody works on it. */
   async #removePartials(hex: string): Promise<void> {
     for (const name of await readdir(this.#folder)) {
-      if (name.startsWith(`${hex}.partial-`)) await rm(join(this.#folder, name), { recursive: true, force: true });
+      // A tree under its own name without its marker is one whose removal was cut off.
+      if (name === hex || name.startsWith(`${hex}.partial-`))
+        await rm(join(this.#folder, name), { recursive: true, force: true });
     }
   }
 }
@@ -109,11 +131,4 @@ async function isWhole(directory: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Whether the unpacking process was ended from outside: the bundle is good and need not be fetched again. */
-function isEnded(cause: unknown): boolean {
-  return (
-    cause instanceof Error && (cause.name === 'AbortError' || ('reason' in cause && cause.reason === 'unpack_ended'))
-  );
 }
