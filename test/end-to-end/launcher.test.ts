@@ -7,6 +7,7 @@ import { tenantFolders } from '@opencrane/agent/folders.ts';
 import { LauncherClient } from '@opencrane/agent/launcher/client.ts';
 import { launcherSocket } from '@opencrane/agent/launcher/socket.ts';
 import { writeShim } from '@opencrane/agent/shim/write-shim.ts';
+import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import { awaitFact } from '../fixtures/await-fact.ts';
 import { LauncherHome } from '../fixtures/launcher-process.ts';
@@ -24,10 +25,8 @@ before(async () => {
 });
 
 after(async () => {
-  launcher.kill('SIGTERM');
-  assert.deepEqual(await exitOf(launcher), [0, null]);
-  assert.deepEqual(processesOf(home.folders.data), [], 'no process is left');
-  assert.equal(existsSync(launcherSocket(home.folders)), false, 'no socket is left');
+  launcher.kill('SIGTERM'); // nothing when the last test passed
+  await exitOf(launcher);
   await home.remove();
 });
 
@@ -217,6 +216,18 @@ test('a launcher that is not there is unavailable, and says so', async () => {
 test('a runtime that is not there is an error of the start', async () => {
   const start = home.client.start({ runtimeDirectory: '/nowhere', version: '1', environment: {}, arguments: [] });
   await assert.rejects(start, { code: 'failed_precondition', reason: 'runtime_missing' });
+});
+
+test('told to end, the launcher drains what runs, and leaves nothing behind', async () => {
+  await home.startOpenClaw();
+  await home.ready();
+  launcher.kill('SIGTERM');
+  assert.deepEqual(await exitOf(launcher), [0, null]);
+  assert.match(readFileSync(home.folders.openclawLog, 'utf8').slice(-2_000), /completed cleanly/);
+  assert.deepEqual(processesOf(home.folders.data), [], 'no process is left');
+  assert.equal(existsSync(launcherSocket(home.folders)), false, 'no socket is left');
+  takeProcessLock(home.folders.launcherLock, 'a test').release();
+  takeProcessLock(home.folders.gatewayLock, 'a test').release();
 });
 
 /** How a child ended. */
