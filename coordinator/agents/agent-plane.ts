@@ -63,15 +63,17 @@ export class AgentPlane implements Part, AgentCommands {
     this.#options = options;
     const { clock, random, log, verifier, blobs, observer, registry } = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    const metrics = agentMetrics(registry);
-    this.#sessions = new Sessions(clock, () => this.#reconnectAfter(), metrics.connected);
+    this.#sessions = new Sessions(clock, () => this.#reconnectAfter());
+    const metrics = agentMetrics(registry, () => this.#sessions.count);
     this.#dispatch = new OfferDispatch(options.desired, log);
     this.#admission = new Admission(this.#limits.admission, clock, random);
     this.#server = new Server(grpcOptions(this.#limits));
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = new Listener((socket) => injector.injectConnection(socket));
     this.#host = this.#makeHost(metrics, new RuntimeRequests(observer, log));
-    const blobCalls = new BlobCalls({ verifier, blobs, log, concurrency: this.#limits.blobReaders });
+    const { blobReaders: concurrency, blobStallMillis: stallMillis } = this.#limits;
+    const cut = (peer: string) => this.#listener.socketOf(peer)?.destroy();
+    const blobCalls = new BlobCalls({ verifier, blobs, log, clock, concurrency, stallMillis, cut });
     this.#server.addService(grpcServerDefinition(AgentService), {
       Connect: (call: AgentCall) => this.#connect(call),
       ReadBlob: (call: BlobCall) => void blobCalls.serve(call),

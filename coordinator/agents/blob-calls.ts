@@ -1,6 +1,7 @@
 /** ReadBlob: sends a blob from an offset on, in small pieces, each one when the one before has left. */
 import { create } from '@bufbuild/protobuf';
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { Clock } from '@opencrane/kit/clock.ts';
 import { parseDigest } from '@opencrane/kit/digest.ts';
 import { isAbort } from '@opencrane/kit/errors.ts';
 import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
@@ -25,6 +26,11 @@ export type BlobCallsPorts = {
   readonly log: Logger;
   /** Blobs that are read at one time; further readers wait in line. */
   readonly concurrency: number;
+  readonly clock: Clock;
+  /** How long a reader may take for one piece. */
+  readonly stallMillis: number;
+  /** Cuts the connection of a peer. */
+  readonly cut: (peer: string) => void;
 };
 
 /** A call of ReadBlob. The request is bytes: see kit/grpc/decode-request.ts. */
@@ -61,12 +67,28 @@ export class BlobCalls {
     let pieces = 0;
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {
-        await send(call, chunk.subarray(at, at + PIECE_BYTES), totalBytes, signal);
+        await this.#piece(call, chunk.subarray(at, at + PIECE_BYTES), totalBytes, signal);
         pieces += 1;
       }
     }
     // A reader that has everything already still learns how long the blob is.
-    if (pieces === 0) await send(call, new Uint8Array(), totalBytes, signal);
+    if (pieces === 0) await this.#piece(call, new Uint8Array(), totalBytes, signal);
+  }
+
+  /** Sends a piece; a reader that does not take it in time loses its connection, and its place. */
+  async #piece(call: BlobCall, data: Uint8Array, totalBytes: number, signal: AbortSignal): Promise<void> {
+    const { clock, stallMillis, cut } = this.#ports;
+    const taken = new AbortController();
+    const stalled = clock.sleep(stallMillis, taken.signal).then(
+      () => cut(call.getPeer()),
+      () => {},
+    );
+    try {
+      await send(call, data, totalBytes, signal);
+    } finally {
+      taken.abort();
+      await stalled;
+    }
   }
 }
 

@@ -16,6 +16,8 @@ export type AgentPlaneLimits = {
   readonly maxMessageBytes: number;
   /** Blobs read at one time; each holds a file handle and a piece of 256 KiB. */
   readonly blobReaders: number;
+  /** How long a reader of a blob may take for one piece; then its connection is cut and its place is free. */
+  readonly blobStallMillis: number;
   /** How agents are sent away at shutdown. */
   readonly drain: { readonly batch: number; readonly pauseMillis: number; readonly graceMillis: number };
 };
@@ -28,17 +30,19 @@ export const defaultLimits: AgentPlaneLimits = {
   maxAgeMillis: 45 * 60_000,
   maxMessageBytes: 1024 * 1024,
   blobReaders: 32,
+  blobStallMillis: 60_000,
   drain: { batch: 250, pauseMillis: 50, graceMillis: 3_000 },
 };
 
-/** The same for grpc-js. Its own maximum age is only the net below ours, for connections without a stream that obeys. */
+/**
+ * The same for grpc-js. Its own maximum age stays off: sessions and blob calls end themselves and cut who does not
+ * follow, and a timer of its own length per connection makes Node's timer queue the dearest part of a storm.
+ */
 export function grpcOptions(limits: AgentPlaneLimits): ServerOptions {
   return {
     'grpc.max_receive_message_length': limits.maxMessageBytes,
     'grpc.keepalive_time_ms': 45_000,
     'grpc.keepalive_timeout_ms': 20_000,
-    'grpc.max_connection_age_ms': Math.round(limits.maxAgeMillis * 1.5),
-    'grpc.max_connection_age_grace_ms': 30_000,
     'grpc.max_connection_idle_ms': 60_000,
     'grpc.max_concurrent_streams': 100,
     'grpc.enable_channelz': 0,

@@ -11,13 +11,16 @@ import {
 /** The agent plane's metrics. */
 export type AgentMetrics = ReturnType<typeof agentMetrics>;
 
-/** Registers the metrics. */
-export function agentMetrics(registry: Registry) {
+/** Registers the metrics; `connected` counts the agents whenever somebody looks. */
+export function agentMetrics(registry: Registry, connected: () => number) {
   const registers = [registry];
-  const connected = new Gauge({
+  new Gauge({
     name: 'opencrane_agents_connected',
     help: 'Agents whose hello was accepted',
     registers,
+    collect() {
+      this.set(connected());
+    },
   });
   const offers = new Counter({
     name: 'opencrane_agent_offers_sent_total',
@@ -38,14 +41,14 @@ export function agentMetrics(registry: Registry) {
     registers,
   });
   const offersOf = perLabel((kind: Kind) => offers.labels(kindName(kind)));
+  const endedOf = perLabel((why: string) => ended.labels(why));
   const receiptsOf = perLabel((kind: Kind) =>
     perLabel((state: ReceiptState) => receipts.labels(kindName(kind), stateName(state))),
   );
   return {
-    connected: (count: number) => connected.set(count),
     offerSent: (kind: Kind) => offersOf(kind).inc(),
     receiptStored: ({ kind, state }: Receipt) => receiptsOf(kind)(state).inc(),
-    streamEnded: (why: string) => ended.inc({ why }),
+    streamEnded: (why: string) => endedOf(why).inc(),
   } as const;
 }
 

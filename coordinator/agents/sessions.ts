@@ -10,17 +10,14 @@ export const SWEEP_MILLIS = 1_000;
 export class Sessions {
   readonly #clock: Clock;
   readonly #reconnectAfter: () => number;
-  readonly #onCount: (count: number) => void;
   readonly #open = new Set<HostedSession>();
   readonly #byTenant = new Map<string, HostedSession>();
   #sweeps = 0;
   #onEmpty: (() => void) | undefined;
 
-  /** `onCount` is told how many tenants have a session, each time that changes. */
-  constructor(clock: Clock, reconnectAfter: () => number, onCount: (count: number) => void) {
+  constructor(clock: Clock, reconnectAfter: () => number) {
     this.#clock = clock;
     this.#reconnectAfter = reconnectAfter;
-    this.#onCount = onCount;
   }
 
   /** How many tenants have a session. */
@@ -56,15 +53,12 @@ export class Sessions {
   async enter(session: HostedSession): Promise<void> {
     const before = this.#byTenant.get(session.tenant);
     this.#byTenant.set(session.tenant, session);
-    this.#onCount(this.count);
     // An agent that was replaced is a leftover; should it be alive, it must not take the stream back at once.
     await before?.bye(GoodbyeReason.REPLACED, this.#reconnectAfter());
   }
 
   leave(session: HostedSession): void {
-    if (this.#byTenant.get(session.tenant) !== session) return;
-    this.#byTenant.delete(session.tenant);
-    this.#onCount(this.count);
+    if (this.#byTenant.get(session.tenant) === session) this.#byTenant.delete(session.tenant);
   }
 
   closed(session: HostedSession): void {

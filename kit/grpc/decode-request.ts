@@ -7,7 +7,10 @@ import { messageOf, OpenCraneError } from '../errors.ts';
 const patterns = new Map<string, RegExp>();
 
 // The patterns are the contracts' own and short; the platform's RegExp reads them many times faster than RE2 in JavaScript.
-const validator = createValidator({ regexMatch: (pattern, text) => compiled(pattern).test(text) });
+const validator = createValidator({
+  failFast: true,
+  regexMatch: (pattern, text) => compiled(pattern).test(text),
+});
 
 /** Decodes and checks a message; throws `invalid_argument` with the field that is wrong. */
 export function decodeRequest<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {

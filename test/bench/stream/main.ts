@@ -6,7 +6,7 @@
  *   npm run bench:stream -- --only session --cpu-prof DIR    a profile of the server
  *
  * Each run: connect all, push a 2 KB config to all and take two receipts from each (five times, median), cut all
- * connections at once and have all connect again, push once more. Exits with 1 when a goal is missed.
+ * connections at once and have all connect again (three times, median), push once more. Exits with 1 when a goal is missed.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     agents: { type: 'string', default: '5000' },
     clients: { type: 'string', default: '1' },
     pushes: { type: 'string', default: '5' },
+    storms: { type: 'string', default: '3' },
     runs: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
     json: { type: 'string', default: '' },
@@ -29,6 +30,7 @@ const options = {
   agents: Number(values.agents),
   clients: Number(values.clients),
   pushes: Number(values.pushes),
+  storms: Number(values.storms),
   cpuProfile: values['cpu-prof'],
 };
 const variants = ['http2', 'grpc-js', 'session'].filter((name) => values.only === '' || name === values.only);
