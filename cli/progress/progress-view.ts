@@ -41,6 +41,11 @@ export class ProgressView {
     if (this.#area) this.#animate();
   }
 
+  /** Whether a step of the tenant is under way. */
+  isRunning(tenant: string): boolean {
+    return this.#shown.get(tenant)?.steps.at(-1)?.state === 'running';
+  }
+
   /** A tenant's steps are over: they stay as they are, and what is heard next begins anew. */
   settle(tenant: string): void {
     const shown = this.#shown.get(tenant);

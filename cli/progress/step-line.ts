@@ -11,7 +11,11 @@ const NAME_WIDTH = 10;
 /** Such as `✔ download    61.2 MB      3.4 s  downloading OpenClaw 2026.9.6`. `running` is how long the step has run since it was heard of. */
 export function stepLine(step: Step, output: Output, running = 0): string {
   const millis = step.last - step.began + (step.state === 'running' ? running : 0);
-  const cells = [step.name.padEnd(NAME_WIDTH), bytesOf(step).padStart(20), formatMillis(millis).padStart(11)];
+  const cells = [
+    (step.name || step.operation).padEnd(NAME_WIDTH),
+    bytesOf(step).padStart(20),
+    formatMillis(millis).padStart(11),
+  ];
   const message = step.state === 'failed' ? output.style('red', step.error) : output.style('dim', step.message);
   return `${mark(step, output, millis)} ${cells.join('')}  ${message}`.trimEnd();
 }

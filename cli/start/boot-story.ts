@@ -10,7 +10,7 @@ import type { Heard } from '../progress/steps.ts';
 import type { TenantListener } from './follow-tenants.ts';
 import { welcome } from './welcome.ts';
 
-/** Phases that a person should know of; the others show as steps. */
+/** Phases that a person should know of, unless a step that shows is about to mend them; the others show as steps. */
 const noteworthy = new Set<Phase>([Phase.DEGRADED, Phase.DISCONNECTED, Phase.DELETING]);
 
 /** A listener that shows what it is told. */
@@ -35,13 +35,13 @@ export class BootStory implements TenantListener {
     if (heard.finished) this.#view.settle(tenant);
   }
 
-  async changed(tenant: Tenant): Promise<void> {
+  async changed(tenant: Tenant, before: Tenant | undefined): Promise<void> {
     this.#output.jsonLine({ tenant: toJson(TenantSchema, tenant) });
     const { name, status } = tenant;
     if (status?.phase === Phase.READY) {
       this.#view.settle(name);
       await this.#ready(tenant);
-    } else if (status && noteworthy.has(status.phase)) {
+    } else if (before && status && noteworthy.has(status.phase) && !this.#view.isRunning(name)) {
       const phase = enumName(PhaseSchema, status.phase).toLowerCase();
       this.#view.line(this.#output.style('yellow', `${name} is ${phase}: ${status.message}`));
     }
