@@ -32,7 +32,8 @@ export function agentObserver(parts: AgentObserverParts): AgentObserver {
   return {
     async connected(tenant, hello, sessionId) {
       directory.get(tenant); // a tenant that is gone is told so
-      const seen = { session: sessionId, lastSeen: clock.now() };
+      // What an agent said on an earlier stream is not what is so now; the first thing this one says is its health.
+      const seen = { session: sessionId, lastSeen: clock.now(), health: undefined };
       await observe(parts, tenant, seen, [{ reason: 'AgentConnected', message: introduction(hello) }]);
     },
 
