@@ -3,7 +3,8 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { jitter } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { Encoded, grpcServerDefinition } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded, grpcMethod, grpcServerDefinition } from '@opencrane/kit/grpc/service-definition.ts';
+import { type StreamCall, takeStreams } from '@opencrane/kit/grpc/stream-call.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Registry } from '@opencrane/kit/metrics.ts';
@@ -18,7 +19,7 @@ import { Listener } from './listener.ts';
 import { goodbye, welcome } from './messages.ts';
 import { agentMetrics } from './metrics.ts';
 import { OfferDispatch } from './offer-dispatch.ts';
-import { type AgentCall, Outlet } from './outlet.ts';
+import { Outlet } from './outlet.ts';
 import type { AgentObserver, AgentTokenVerifier, BlobSource, DesiredState } from './ports.ts';
 import { RuntimeRequests } from './runtime-requests.ts';
 import { Session } from './session.ts';
@@ -67,7 +68,8 @@ export class AgentPlane implements Part, AgentCommands {
     const metrics = agentMetrics(registry, () => this.#sessions.count);
     this.#dispatch = new OfferDispatch(options.desired, log);
     this.#admission = new Admission(this.#limits.admission, clock, random);
-    this.#server = new Server(grpcOptions(this.#limits));
+    const connect = takeStreams(grpcMethod(AgentService.method.connect).path, (call) => this.#connect(call));
+    this.#server = new Server({ ...grpcOptions(this.#limits), interceptors: [connect] });
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = new Listener((socket) => injector.injectConnection(socket));
     this.#host = this.#makeHost(metrics, new RuntimeRequests(observer, log));
@@ -75,7 +77,6 @@ export class AgentPlane implements Part, AgentCommands {
     const cut = (peer: string) => this.#listener.socketOf(peer)?.destroy();
     const blobCalls = new BlobCalls({ verifier, blobs, log, clock, concurrency, stallMillis, cut });
     this.#server.addService(grpcServerDefinition(AgentService), {
-      Connect: (call: AgentCall) => this.#connect(call),
       ReadBlob: (call: BlobCall) => void blobCalls.serve(call),
     });
   }
@@ -125,7 +126,7 @@ export class AgentPlane implements Part, AgentCommands {
     return session;
   }
 
-  #connect(call: AgentCall): void {
+  #connect(call: StreamCall): void {
     const answer = this.#admission.ask();
     if (this.#stopping.signal.aborted) turnAway(call, GoodbyeReason.SHUTDOWN, this.#reconnectAfter());
     else if (answer.admitted) this.#sessions.add(new Session(call, this.#host));
@@ -203,7 +204,6 @@ export class AgentPlane implements Part, AgentCommands {
 }
 
 /** Ends a stream before it has a session. */
-function turnAway(call: AgentCall, reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): void {
-  call.on('error', () => {}); // grpc-js listens too, and ends the stream
+function turnAway(call: StreamCall, reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): void {
   new Outlet(call, () => {}).end(goodbye(reason, reconnectAfterMillis), error);
 }

@@ -2,21 +2,17 @@
  * Sends what waits in a session's mailbox. Few messages are under way to the network at one time, and of them at most
  * one offer. What a slow reader makes wait therefore waits in the mailbox, where newer replaces older.
  */
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { toGrpcStatus } from '@opencrane/kit/grpc/status.ts';
+import type { StreamCall } from '@opencrane/kit/grpc/stream-call.ts';
 import type { PreparedOffer } from '../offers/offer.ts';
 import { Mailbox, type Outgoing } from './mailbox.ts';
-
-/** A stream of an agent. Requests are bytes: see kit/grpc/decode-request.ts. */
-export type AgentCall = ServerDuplexStream<Buffer, Outgoing>;
 
 /** Messages under way at most: enough for those of one turn of the loop to leave in one packet. */
 const MOST_UNDER_WAY = 4;
 
 /** The sending side of one stream. */
 export class Outlet {
-  readonly #call: AgentCall;
+  readonly #call: StreamCall;
   readonly #onSent: (offer: PreparedOffer | undefined) => void;
   readonly #onWritten: () => void;
   readonly #onOfferWritten: () => void;
@@ -24,9 +20,10 @@ export class Outlet {
   #underWay = 0;
   #offerUnderWay = false;
   #ending: { readonly error: OpenCraneError | undefined } | undefined;
+  #finished = false;
 
   /** `onSent` is told each time a message has left; with the offer, if it was one. */
-  constructor(call: AgentCall, onSent: (offer: PreparedOffer | undefined) => void) {
+  constructor(call: StreamCall, onSent: (offer: PreparedOffer | undefined) => void) {
     this.#call = call;
     this.#onSent = onSent;
     this.#onWritten = () => {
@@ -45,13 +42,13 @@ export class Outlet {
   }
 
   answer(message: Outgoing): void {
-    if (this.#ending !== undefined) return;
+    if (this.#ending !== undefined || this.#finished) return;
     this.#mailbox.answer(message);
     this.#pump();
   }
 
   offer(offer: PreparedOffer): void {
-    if (this.#ending !== undefined) return;
+    if (this.#ending !== undefined || this.#finished) return;
     this.#mailbox.offer(offer);
     this.#pump();
   }
@@ -63,15 +60,21 @@ export class Outlet {
 
   /** Drops what waits, says a last word, and ends the stream: with the error's status, or OK. */
   end(lastWord: Outgoing | undefined, error?: OpenCraneError): void {
-    if (this.#ending !== undefined) return;
+    if (this.#ending !== undefined || this.#finished) return;
     this.#ending = { error };
     this.#mailbox.clear();
     if (lastWord !== undefined) this.#mailbox.answer(lastWord);
     this.#pump();
   }
 
+  /** The stream is gone; nothing can be sent any more. */
+  closed(): void {
+    this.#finished = true;
+    this.#mailbox.clear();
+  }
+
   #pump(): void {
-    while (this.#underWay < MOST_UNDER_WAY && !this.#call.destroyed) {
+    while (this.#underWay < MOST_UNDER_WAY) {
       const next = this.#mailbox.take(!this.#offerUnderWay);
       if (next === undefined) break;
       this.#underWay += 1;
@@ -79,12 +82,8 @@ export class Outlet {
       if (next.offer !== undefined) this.#offerUnderWay = true;
       this.#call.write(next.message, next.offer === undefined ? this.#onWritten : this.#onOfferWritten);
     }
-    if (this.#ending !== undefined && this.#mailbox.empty) this.#finish(this.#ending.error);
-  }
-
-  #finish(error: OpenCraneError | undefined): void {
-    if (this.#call.writableEnded) return;
-    if (error === undefined) this.#call.end();
-    else this.#call.emit('error', toGrpcStatus(error, 'serving an agent')); // grpc-js ends the stream with this status
+    if (this.#ending === undefined || this.#finished || !this.#mailbox.empty) return;
+    this.#finished = true;
+    this.#call.end(this.#ending.error);
   }
 }

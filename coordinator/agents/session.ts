@@ -10,6 +10,7 @@
  */
 import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
+import type { StreamCall, StreamListener } from '@opencrane/kit/grpc/stream-call.ts';
 import {
   type ConnectRequest,
   ConnectRequestSchema,
@@ -25,7 +26,7 @@ import { agentAway, PendingCommands } from './commands.ts';
 import { checkHello, SequenceCheck } from './incoming.ts';
 import { command, goodbye, reasonName, receiptStored, requestFullState, runtimeAnswer, welcome } from './messages.ts';
 import { type AgentView, afterFullState, afterReceipt, afterSent, offersDue, viewOf } from './offers-due.ts';
-import { type AgentCall, Outlet } from './outlet.ts';
+import { Outlet } from './outlet.ts';
 import type { HostedSession, SessionHost } from './session-host.ts';
 
 type Phase = 'greeting' | 'accepting' | 'serving' | 'ending' | 'ended';
@@ -34,10 +35,10 @@ type Phase = 'greeting' | 'accepting' | 'serving' | 'ending' | 'ended';
 const ENOUGH_TASKS = 8;
 
 /** A session. */
-export class Session implements HostedSession {
+export class Session implements HostedSession, StreamListener {
   readonly id: string;
   readonly #host: SessionHost;
-  readonly #call: AgentCall;
+  readonly #call: StreamCall;
   readonly #outlet: Outlet;
   readonly #sequence = new SequenceCheck();
   #phase: Phase = 'greeting';
@@ -49,6 +50,11 @@ export class Session implements HostedSession {
   /** Resolves when all tasks are done. */
   #work: Promise<void> | undefined;
   #observed = false;
+  #authenticated = false;
+  /** A message was asked for and has not come. */
+  #asked = false;
+  /** The loop that asks for messages is running. */
+  #reading = false;
   /** Sweep in which the agent was last heard, or the phase began. */
   #since: number;
   /** Sweeps of silence after which the agent is given up. */
@@ -56,15 +62,14 @@ export class Session implements HostedSession {
   /** On the monotonic clock: when the stream has served long enough, or its token ends. */
   #until: number;
 
-  constructor(call: AgentCall, host: SessionHost) {
+  constructor(call: StreamCall, host: SessionHost) {
     this.id = host.newId();
     this.#host = host;
     this.#call = call;
     this.#since = host.sweeps();
     this.#until = host.clock.monotonic() + host.age();
     this.#outlet = new Outlet(call, (offer) => this.#onSent(offer));
-    call.on('error', () => {}); // grpc-js listens too, and ends the stream
-    call.once('cancelled', () => this.#onClosed()); // comes at the end of every call, however it ended
+    call.listener = this;
     void this.#authenticate();
   }
 
@@ -121,11 +126,28 @@ export class Session implements HostedSession {
       this.#tenant = tenant;
       const { clock } = this.#host;
       this.#until = Math.min(this.#until, clock.monotonic() + expiresAtMillis - clock.now());
-      this.#call.on('data', (bytes: Buffer) => this.#onBytes(bytes));
-      this.#call.once('end', () => this.#onHalfClose());
+      this.#authenticated = true;
+      this.#readOn();
     } catch (cause) {
       void this.fail(cause);
     }
+  }
+
+  onMessage(bytes: Buffer): void {
+    this.#asked = false;
+    this.#onBytes(bytes);
+    this.#readOn();
+  }
+
+  onHalfClose(): void {
+    void this.#end('closed by the agent', () => this.#outlet.end(undefined));
+  }
+
+  onEnd(): void {
+    this.#outlet.closed();
+    void this.#end('connection lost', () => {});
+    this.#phase = 'ended';
+    this.#host.closed(this);
   }
 
   #onBytes(bytes: Buffer): void {
@@ -135,7 +157,6 @@ export class Session implements HostedSession {
       const request = decodeRequest(ConnectRequestSchema, bytes);
       if (this.#phase === 'greeting') this.#greet(request);
       else this.#take(request);
-      this.#readOrPause();
     } catch (cause) {
       void this.fail(cause);
     }
@@ -227,14 +248,24 @@ export class Session implements HostedSession {
         this.#onTaskFailed(cause);
       }
       this.#tasks.shift();
-      this.#readOrPause();
+      this.#readOn();
     }
   }
 
-  /** Reads only while little is left to do and the agent takes its answers. */
-  #readOrPause(): void {
-    const reads = this.#phase !== 'accepting' && this.#tasks.length < ENOUGH_TASKS && !this.#outlet.full;
-    if (reads === this.#call.isPaused()) this.#call[reads ? 'resume' : 'pause']();
+  /** Asks for one message after the other, while little is left to do and the agent takes its answers. */
+  #readOn(): void {
+    if (this.#reading) return; // a message came at once: the loop below goes on
+    this.#reading = true;
+    while (!this.#asked && this.#wantsMore()) {
+      this.#asked = true;
+      this.#call.read();
+    }
+    this.#reading = false;
+  }
+
+  #wantsMore(): boolean {
+    if (this.#phase === 'greeting') return this.#authenticated;
+    return this.#phase === 'serving' && this.#tasks.length < ENOUGH_TASKS && !this.#outlet.full;
   }
 
   #onTaskFailed(cause: unknown): void {
@@ -245,11 +276,7 @@ export class Session implements HostedSession {
 
   #onSent(offer: PreparedOffer | undefined): void {
     if (offer !== undefined) this.#host.metrics.offerSent(offer.kind);
-    else this.#readOrPause();
-  }
-
-  #onHalfClose(): void {
-    void this.#end('closed by the agent', () => this.#outlet.end(undefined));
+    else this.#readOn();
   }
 
   /** Leaves the tenant, once: a newer session may speak for it from now on. `last` says the last word. */
@@ -274,13 +301,7 @@ export class Session implements HostedSession {
     }
   }
 
-  #onClosed(): void {
-    void this.#end('connection lost', () => {});
-    this.#phase = 'ended';
-    this.#host.closed(this);
-  }
-
   #cut(): void {
-    this.#host.socketOf(this.#call.getPeer())?.destroy();
+    this.#host.socketOf(this.#call.peer())?.destroy();
   }
 }
