@@ -12,6 +12,8 @@ export type Npm = (args: readonly string[], signal?: AbortSignal) => Promise<Npm
 /** What of npm's output is kept: enough for any error and for the longest version list. */
 const OUTPUT_BYTES = 1024 ** 2;
 
+const endWithParent = new URL('./end-with-parent.mjs', import.meta.url).href;
+
 /** npm under this Node, with the user's own npm configuration and cache. */
 export function createNpm(environment: NodeJS.ProcessEnv): Npm {
   const cli = join(dirname(createRequire(import.meta.url).resolve('npm/package.json')), 'bin', 'npm-cli.js');
@@ -30,11 +32,12 @@ export function createNpm(environment: NodeJS.ProcessEnv): Npm {
   };
   return (args, signal) =>
     new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [cli, ...args], {
+      const child = spawn(process.execPath, ['--import', endWithParent, cli, ...args], {
         env,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe'],
         ...(signal && { signal }),
       });
+      child.stdin.on('error', () => {}); // npm ended first
       let [stdout, stderr] = ['', ''];
       child.stdout.on('data', (data) => {
         stdout = (stdout + data).slice(-OUTPUT_BYTES);
