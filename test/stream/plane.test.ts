@@ -1,11 +1,14 @@
 /** The agent plane as a whole: time, storms, shutdown, and what comes over a bare socket. */
 import assert from 'node:assert/strict';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { ManualClock } from '@opencrane/kit/clock.ts';
-import { GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import { grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
+import { AgentService, GoodbyeReason, ReadBlobRequestSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { awaitFact } from '../fixtures/await-fact.ts';
-import { configOffer, startPlane, type TestPlane } from './fakes.ts';
+import { blobDigest, configOffer, startPlane, type TestPlane } from './fakes.ts';
 import { RawAgent } from './raw-agent.ts';
 
 const quick = { everyMillis: 5 };
@@ -152,6 +155,44 @@ test('in a storm of connects those beyond the limit get a time to come again', (
     }
     for (const agent of agents) agent.close();
   }));
+
+test('a reader that takes no more of a blob loses its place to the next', () => {
+  const clock = new ManualClock(Date.now());
+  return withPlane({ clock, limits: { blobReaders: 1 } }, async (world) => {
+    const stuck = readBlob(world.address);
+    await awaitFact('it has been answered', () => stuck.answered(), quick);
+    const next = readBlob(world.address);
+    next.stream.resume();
+    await pass(clock, 59_000);
+    assert.equal(next.answered(), false, 'there is one place, and it is taken');
+    await pass(clock, 2_000);
+    await awaitFact('the next has its blob', () => next.stream.readableEnded, quick);
+    for (const reader of [stuck, next]) reader.session.destroy();
+  });
+});
+
+/** Asks for a blob and reads nothing of it: node:http2 gives no window for what nobody reads. */
+function readBlob(address: string) {
+  const { path, requestSerialize } = grpcMethod(AgentService.method.readBlob);
+  const request = requestSerialize(create(ReadBlobRequestSchema, { digest: blobDigest }));
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(request.length, 1);
+  const session = connectHttp2(`http://${address}`);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: 'Bearer token-of-jente',
+  });
+  let answered = false;
+  stream.once('response', () => {
+    answered = true;
+  });
+  for (const emitter of [session, stream]) emitter.on('error', () => {});
+  stream.end(Buffer.concat([header, request]));
+  return { session, stream, answered: () => answered };
+}
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
