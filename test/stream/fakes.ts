@@ -29,7 +29,7 @@ export function configOffer(revision: bigint, text: string, nonce = 'n'): TestOf
 }
 
 /** Desired state that tests set. */
-export class FakeDesired implements DesiredState {
+class FakeDesired implements DesiredState {
   readonly #offers = new Map<string, readonly TestOffer[]>();
   #listener: (tenants: 'all' | readonly string[]) => void = () => {};
   failing = false;
@@ -60,7 +60,7 @@ export class FakeDesired implements DesiredState {
 }
 
 /** Writes down what agents say. */
-export class FakeObserver implements AgentObserver {
+class FakeObserver implements AgentObserver {
   readonly log: string[] = [];
   readonly receipts: Receipt[] = [];
   /** Awaited before a receipt counts as stored. */
