@@ -1,6 +1,7 @@
 /** The `opencrane` program. */
 import { systemClock } from '@opencrane/kit/clock.ts';
 import { connect } from './connection/connect.ts';
+import { askAtTerminal } from './ask.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { run } from './run.ts';
 
@@ -13,6 +14,7 @@ const exitCode = await run(process.argv.slice(2), {
   errors: process.stderr,
   interrupts,
   clock: systemClock,
+  ask: askAtTerminal(interrupts.signal),
   connect,
 });
 // What was written to a pipe may still be on its way.

@@ -3,7 +3,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, exitCodes } from '@opencrane/kit/errors.ts';
 import { CommanderError } from 'commander';
 import { commands } from './commands/all.ts';
-import type { Command, RawInput } from './commands/command.ts';
+import type { Command, Context, RawInput } from './commands/command.ts';
 import { buildProgram } from './commands/register.ts';
 import { callError } from './connection/call-error.ts';
 import type { Clients } from './connection/clients.ts';
@@ -19,6 +19,7 @@ export type World = {
   readonly errors: Sink;
   readonly interrupts: Interrupts;
   readonly clock: Clock;
+  readonly ask: Context['ask'];
   connect(environment: Readonly<Record<string, string | undefined>>, folder: string): Promise<Clients>;
 };
 
@@ -46,13 +47,13 @@ export async function run(words: readonly string[], world: World): Promise<numbe
 
 async function perform(command: Command, raw: RawInput, world: World): Promise<number> {
   const json = raw['json'] === true;
-  const { out, errors, interrupts, clock, folder } = world;
+  const { out, errors, interrupts, clock, folder, ask } = world;
   const output = new Output({ json, out, errors, colours: wantsColours(world) });
   const home = raw['home'];
   const environment = typeof home === 'string' ? { ...world.environment, OPENCRANE_HOME: home } : world.environment;
   const connect = () => world.connect(environment, folder);
   try {
-    return await command.run({ output, environment, folder, interrupts, clock, connect }, raw);
+    return await command.run({ output, environment, folder, interrupts, clock, ask, connect }, raw);
   } catch (thrown) {
     const error = callError(thrown);
     if (error.code !== 'cancelled' || !interrupts.signal.aborted) printError(output, error);

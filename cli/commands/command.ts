@@ -14,6 +14,8 @@ export interface Context {
   readonly folder: string;
   readonly interrupts: Interrupts;
   readonly clock: Clock;
+  /** Asks the person at the keyboard; undefined when there is none. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
   /** Clients of the coordinator; throws `unavailable` when there is none to be found. */
   connect(): Promise<Clients>;
 }
@@ -23,6 +25,8 @@ export type Argument = {
   readonly name: string;
   readonly summary: string;
   readonly optional?: boolean;
+  /** Takes every word that follows; only for the last. */
+  readonly several?: boolean;
 };
 
 /** A flag; `flags` are written as commander has them, such as `--reason <text>`. */

@@ -53,8 +53,9 @@ function parentOf(parents: Map<string, Program>, program: Program, noun: string)
 
 function register(parent: Program, command: Command, perform: (command: Command, raw: RawInput) => Promise<void>) {
   const built = parent.command(command.verb).description(command.summary);
-  for (const { name, summary, optional } of command.arguments) {
-    built.argument(optional ? `[${name}]` : `<${name}>`, summary);
+  for (const { name, summary, optional, several } of command.arguments) {
+    const word = several ? `${name}...` : name;
+    built.argument(optional ? `[${word}]` : `<${word}>`, summary);
   }
   for (const { flags, summary } of command.options) built.option(flags, summary);
   built

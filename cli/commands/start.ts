@@ -6,7 +6,7 @@ import { type Clients, clientsOf } from '../connection/clients.ts';
 import { homeToStart, readAdminToken, readEndpoints } from '../connection/home.ts';
 import { BootStory } from '../start/boot-story.ts';
 import { CoordinatorChild, type Exit } from '../start/coordinator-child.ts';
-import { followTenants } from '../start/follow-tenants.ts';
+import { followTenants } from '../tenants/follow-tenants.ts';
 import { type Context, command } from './command.ts';
 
 /** The tenant that a coordinator without any begins with. */
@@ -62,7 +62,7 @@ async function serve(context: Context, child: CoordinatorChild, options: { began
     const ended = child.exited.then(async (exit) => {
       throw await child.didNotStart(exit);
     });
-    await Promise.race([followTenants(clients, story, interrupts.signal), ended]);
+    await Promise.race([followTenants(clients, '', story, interrupts.signal), ended]);
   } finally {
     story.close();
   }

@@ -7,7 +7,7 @@ import type { Clients } from '../connection/clients.ts';
 import type { Output } from '../output/output.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 import type { Heard } from '../progress/steps.ts';
-import type { TenantListener } from './follow-tenants.ts';
+import type { TenantListener } from '../tenants/follow-tenants.ts';
 import { welcome } from './welcome.ts';
 
 /** Phases that a person should know of, unless a step that shows is about to mend them; the others show as steps. */

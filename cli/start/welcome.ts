@@ -14,7 +14,7 @@ export function welcome(
   const title = `${name} is ready: OpenClaw ${status?.openclawVersion ?? ''} after ${formatMillis(took)}`;
   const tries = [
     [`npx opencrane tenant shell ${name}`, 'a shell where "openclaw" is this tenant\'s'],
-    [`npx opencrane config set agents.defaults.model MODEL --tenant ${name}`, 'reaches it without a restart'],
+    [`npx opencrane config set logging.level debug --tenant ${name}`, 'reaches it without a restart'],
     ['npx opencrane status', 'everything that runs, at a glance'],
   ] as const;
   const width = Math.max(...tries.map(([command]) => command.length));

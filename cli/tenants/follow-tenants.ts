@@ -1,5 +1,4 @@
-/** Follows every tenant of a coordinator: how far it is, and when it is ready or no longer is. */
-
+/** Follows a coordinator's tenants, one or all: how far it is, and when it is ready or no longer is. */
 import { Phase, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { isCancelled } from '../connection/call-error.ts';
 import type { Clients } from '../connection/clients.ts';
@@ -13,18 +12,23 @@ export interface TenantListener {
   deleted(name: string): void;
 }
 
-/** Follows until the signal fires; an error of the connection is thrown. */
-export async function followTenants(clients: Clients, listener: TenantListener, signal: AbortSignal): Promise<void> {
+/** Follows one tenant, or all when the name is empty, until the signal fires; an error of the connection is thrown. */
+export async function followTenants(
+  clients: Clients,
+  name: string,
+  listener: TenantListener,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await Promise.all([followPhases(clients, listener, signal), followProgress(clients, listener, signal)]);
+    await Promise.all([followPhases(clients, name, listener, signal), followProgress(clients, name, listener, signal)]);
   } catch (thrown) {
     if (!(signal.aborted && isCancelled(thrown))) throw thrown;
   }
 }
 
-async function followPhases(clients: Clients, listener: TenantListener, signal: AbortSignal): Promise<void> {
+async function followPhases(clients: Clients, name: string, listener: TenantListener, signal: AbortSignal): Promise<void> {
   const known = new Map<string, Tenant>();
-  for await (const { tenant, deleted } of clients.tenants.watchTenants({}, { signal })) {
+  for await (const { tenant, deleted } of clients.tenants.watchTenants({ name }, { signal })) {
     if (!tenant) continue;
     const before = known.get(tenant.name);
     if (deleted) {
@@ -42,8 +46,8 @@ async function followPhases(clients: Clients, listener: TenantListener, signal: 
 }
 
 /** The tenants' own messages only carry the newest progress; the events also tell of its end. */
-async function followProgress(clients: Clients, listener: TenantListener, signal: AbortSignal): Promise<void> {
-  for await (const { event } of clients.events.watchEvents({ afterId: -1n, follow: true }, { signal })) {
+async function followProgress(clients: Clients, tenant: string, listener: TenantListener, signal: AbortSignal): Promise<void> {
+  for await (const { event } of clients.events.watchEvents({ tenant, afterId: -1n, follow: true }, { signal })) {
     if (event?.detail.case === 'progress') listener.progress(event.tenant, event.detail.value);
   }
 }
