@@ -81,7 +81,6 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
   const view = new LauncherView(launcher);
   const openclaw = new OpenClaw({
     launcher,
-    view,
     process: gatewayProcess(folders, port, process.env),
     render: (signal) => config.renderForBoot(signal),
     startup: (signal) => probeStartup(port, { signal, timeoutMillis: 2_000 }),

@@ -13,6 +13,7 @@ import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { createRegistry } from '@opencrane/kit/metrics.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { AuditService } from '@opencrane/proto/opencrane/v1/audit_pb.ts';
+import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { RuntimeService } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
@@ -94,6 +95,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     clock,
     random,
     log,
+    wasRefused: (tenant) => directory.find(tenant)?.observed.receipts.get(Kind.RUNTIME)?.state === ReceiptState.FAILED,
     progress(tenant, progress) {
       directory.observe(tenant, { progress: progress.finished ? undefined : progress });
       events.progress(tenant, progress);

@@ -24,7 +24,6 @@ export class LauncherView implements Part {
   #listeners: LauncherListeners = { changed: () => {}, update: () => {} };
   #status: LauncherStatus | undefined;
   #following: Promise<void> | undefined;
-  #waiting: (() => void)[] = [];
 
   constructor(events: LauncherEvents) {
     this.#events = events;
@@ -49,19 +48,6 @@ export class LauncherView implements Part {
     return this.#status;
   }
 
-  /** Resolves at the next status, or when `signal` fires. */
-  async changed(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.push(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
-  }
-
   async #follow(): Promise<void> {
     for await (const told of this.#events.watch(this.#abort.signal)) {
       switch (told.event) {
@@ -80,7 +66,6 @@ export class LauncherView implements Part {
 
   #take(status: LauncherStatus | undefined): void {
     this.#status = status;
-    for (const wake of this.#waiting.splice(0)) wake();
     this.#listeners.changed();
   }
 }

@@ -7,7 +7,6 @@ import type { OpenClawProcess } from '../openclaw/environment.ts';
 import type { GatewayClient } from '../openclaw/gateway-client.ts';
 import type { Startup } from '../openclaw/probes.ts';
 import type { OpenClawControl, RunningOpenClaw } from '../runtime/ports.ts';
-import type { LauncherView } from './launcher-view.ts';
 
 /** What the launcher does when told. */
 type LauncherOrders = Pick<LauncherClient, 'start' | 'stop' | 'status'>;
@@ -15,7 +14,6 @@ type LauncherOrders = Pick<LauncherClient, 'start' | 'stop' | 'status'>;
 /** What is needed to steer it. */
 export type OpenClawPorts = {
   readonly launcher: LauncherOrders;
-  readonly view: LauncherView;
   readonly process: OpenClawProcess;
   /** Lays the managed configuration over what the state holds; called before every start. */
   readonly render: (signal: AbortSignal) => Promise<void>;
@@ -95,44 +93,23 @@ export class OpenClaw implements OpenClawControl {
   async waitReady(version: string, signal: AbortSignal): Promise<void> {
     const { launcher, startup, clock } = this.#ports;
     const { starts } = await launcher.status();
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    const watching = this.#untilEnded(starts, either).then((exit) => exit && ended.abort(gatewayExited(version, exit)));
-    try {
-      for (;;) {
-        either.throwIfAborted();
-        const seen = await startup(either).catch(() => undefined);
-        if (seen?.started && seen.version === version) return;
-        if (seen?.started && seen.version !== '') throw wrongVersion(version, seen.version);
-        await clock.sleep(PROBE_EVERY_MILLIS, either);
-      }
-    } catch (cause) {
-      if (ended.signal.aborted) throw ended.signal.reason;
-      if (either.reason instanceof DOMException && either.reason.name === 'TimeoutError')
-        throw notReady(version, cause);
-      throw cause;
-    } finally {
-      ended.abort();
-      await watching;
+    for (;;) {
+      if (signal.aborted) throw notReady(version, signal.reason);
+      const status = await launcher.status();
+      // Asked, not watched: what the view shows may be from before the start.
+      if (status.starts > starts || status.state !== LauncherState.RUNNING)
+        throw gatewayExited(version, status.lastExit);
+      const seen = await startup(signal).catch(() => undefined);
+      if (seen?.started && seen.version === version) return;
+      if (seen?.started && seen.version !== '') throw wrongVersion(version, seen.version);
+      await clock.sleep(PROBE_EVERY_MILLIS, signal).catch(() => {});
     }
-  }
-
-  /** Resolves with how the process ended, or undefined when the signal fires first. */
-  async #untilEnded(starts: bigint, signal: AbortSignal): Promise<Exit | undefined> {
-    const { view } = this.#ports;
-    while (!signal.aborted) {
-      const { status } = view;
-      const gone = status !== undefined && (status.starts > starts || status.state !== LauncherState.RUNNING);
-      if (gone && status.starts >= starts) return status.lastExit;
-      await view.changed(signal);
-    }
-    return undefined;
   }
 }
 
-function gatewayExited(version: string, exit: Exit): OpenCraneError {
-  const how = exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
-  const words = exit.output.trim();
+function gatewayExited(version: string, exit: Exit | undefined): OpenCraneError {
+  const how = exit?.signal ? `was ended by ${exit.signal}` : `exited with code ${exit?.code ?? 'unknown'}`;
+  const words = exit?.output.trim() ?? '';
   return new OpenCraneError(
     'failed_precondition',
     'gateway_exited',
@@ -160,14 +137,14 @@ function nothingToRestart(): OpenCraneError {
   });
 }
 
-function notReady(version: string, cause: unknown): OpenCraneError {
+/** Why waiting ended: it took too long, or whoever waited stopped waiting. */
+function notReady(version: string, reason: unknown): unknown {
+  const tookTooLong = reason instanceof DOMException && reason.name === 'TimeoutError';
+  if (!tookTooLong) return new DOMException(`waiting for OpenClaw ${version} was given up`, 'AbortError');
   return new OpenCraneError(
     'deadline_exceeded',
     'gateway_not_ready',
     `OpenClaw ${version} runs and does not become ready`,
-    {
-      cause,
-      mend: 'see what it waits for in `opencrane tenant logs`',
-    },
+    { cause: reason, mend: 'see what it waits for in `opencrane tenant logs`' },
   );
 }

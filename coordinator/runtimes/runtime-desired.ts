@@ -34,6 +34,8 @@ export type RuntimeDesiredParts = {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  /** Whether the tenant's agent answered the newest offer of a runtime with a failure. */
+  readonly wasRefused: (tenant: string) => boolean;
   /** Tells those who watch the tenant how far the build of its bundle is. */
   readonly progress: (tenant: string, progress: Progress) => void;
 };
@@ -78,7 +80,8 @@ export class RuntimesOfTenants implements RuntimeDesired, RuntimeRequests, Part 
       return { accepted: false, version: decision.wish.version, message: refusal(decision), unchanged: false };
     try {
       const built = await this.#ensure(tenant, version);
-      if (built.version === decision?.wish.version)
+      // Asking again for what was refused is an order to try again: a new revision.
+      if (built.version === decision?.wish.version && !this.#parts.wasRefused(tenant))
         return { accepted: true, version: built.version, message: '', unchanged: true };
       await this.#parts.wishes.choose(tenant, built.version, { actor: `tenant/${tenant}`, reason: 'openclaw update' });
       return { accepted: true, version: built.version, message: '', unchanged: false };

@@ -1,0 +1,55 @@
+/** kill -9 of the agent at steps of an upgrade, on the real OpenClaw: the next agent brings it to its end, forward or back. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { addBadRuntime } from '../fixtures/bad-bundles.ts';
+import { startCoordinator } from '../fixtures/coordinator-process.ts';
+import { gatewaysOf, processesOf } from '../fixtures/processes.ts';
+import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { readyTenant, settled, tenantScope } from '../fixtures/tenants.ts';
+
+/** Every step has its row in agent/runtime/upgrade-runner.test.ts; these are the ones where the real OpenClaw could differ. */
+const forward = ['upgrade:stop:done', 'upgrade:keep', 'upgrade:start:done', 'upgrade:gate:done', 'upgrade:soak:done'];
+const back = ['upgrade:back-stop', 'upgrade:back-restore:done', 'upgrade:back-start:done'];
+
+for (const step of [...forward, ...back]) {
+  const isBack = back.includes(step);
+  test(`killed at ${step}: ${isBack ? 'the old version serves again' : 'the new version serves'}`, async (t) => {
+    const home = await seededHome();
+    const once = join(home, 'killed');
+    const coordinator = await startCoordinator(home, { OPENCRANE_FAULT_AT: step, OPENCRANE_FAULT_ONCE: once });
+    t.after(async () => {
+      assert.equal(await coordinator.stop(), 0);
+      assert.deepEqual(processesOf(home), []);
+      removeHome(home);
+    });
+    const { runtimes, tenants } = coordinator.clients;
+    await runtimes.pinRuntime({
+      scope: { scope: { case: 'organisation', value: true } },
+      version: versions.previous,
+    });
+    await readyTenant(coordinator, 'jente');
+    const version = isBack ? await addBadRuntime(home, 'exits') : versions.current;
+    const { revision } = await runtimes.pinRuntime({ scope: tenantScope('jente'), version });
+    const receipt = await settled(coordinator.clients, 'jente', Kind.RUNTIME, revision?.revision ?? 0n);
+    assert.ok(existsSync(once), 'the agent was killed');
+    assert.equal(receipt.state, isBack ? ReceiptState.FAILED : ReceiptState.APPLIED, receipt.message);
+    assert.equal(receipt.reason, isBack ? 'gateway_exited' : '');
+    const { tenant } = await tenants.getTenant({ name: 'jente' });
+    assert.equal(tenant?.status?.openclawVersion, isBack ? versions.previous : versions.current);
+    assert.equal(gatewaysOf(home).length, 1, 'one OpenClaw');
+    const data = join(home, 'tenants', 'jente');
+    assert.deepEqual(
+      readdirSync(data).filter((name) => /incoming|aside/.test(name)),
+      [],
+      'no half-moved state',
+    );
+    const { receipts } = await runtimes.listRuntimeHistory({ tenant: 'jente' });
+    const ends = receipts.filter(
+      (each) => each.revision === revision?.revision && each.state !== ReceiptState.APPLYING,
+    );
+    assert.equal(ends.length, 1, 'told once');
+  });
+}
