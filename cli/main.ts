@@ -1,7 +1,7 @@
 /** The `opencrane` program. */
 import { systemClock } from '@opencrane/kit/clock.ts';
-import { connect } from './connection/connect.ts';
 import { askAtTerminal } from './ask.ts';
+import { connect } from './connection/connect.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { run } from './run.ts';
 

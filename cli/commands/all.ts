@@ -1,6 +1,21 @@
 /** Every command, in the order of the help. */
+
+import { auditList } from './audit/list.ts';
 import type { Command } from './command.ts';
+import { configDiff } from './config/diff.ts';
+import { configEdit } from './config/edit.ts';
+import { configGet } from './config/get.ts';
+import { configHistory } from './config/history.ts';
+import { configSet } from './config/set.ts';
+import { configUnset } from './config/unset.ts';
+import { events } from './events.ts';
+import { runtimeBuild } from './runtime/build.ts';
+import { runtimeHistory } from './runtime/history.ts';
+import { runtimeList } from './runtime/list.ts';
+import { runtimePin } from './runtime/pin.ts';
+import { runtimeUnpin } from './runtime/unpin.ts';
 import { start } from './start.ts';
+import { status } from './status.ts';
 import { tenantCreate } from './tenant/create.ts';
 import { tenantDelete } from './tenant/delete.ts';
 import { tenantList } from './tenant/list.ts';
@@ -14,6 +29,8 @@ import { tenantWatch } from './tenant/watch.ts';
 /** The commands. */
 export const commands: readonly Command[] = [
   start,
+  status,
+  events,
   tenantCreate,
   tenantList,
   tenantShow,
@@ -23,4 +40,16 @@ export const commands: readonly Command[] = [
   tenantLogs,
   tenantOpen,
   tenantShell,
+  configGet,
+  configSet,
+  configUnset,
+  configEdit,
+  configDiff,
+  configHistory,
+  runtimeList,
+  runtimeBuild,
+  runtimePin,
+  runtimeUnpin,
+  runtimeHistory,
+  auditList,
 ];

@@ -26,7 +26,12 @@ export async function followTenants(
   }
 }
 
-async function followPhases(clients: Clients, name: string, listener: TenantListener, signal: AbortSignal): Promise<void> {
+async function followPhases(
+  clients: Clients,
+  name: string,
+  listener: TenantListener,
+  signal: AbortSignal,
+): Promise<void> {
   const known = new Map<string, Tenant>();
   for await (const { tenant, deleted } of clients.tenants.watchTenants({ name }, { signal })) {
     if (!tenant) continue;
@@ -46,7 +51,12 @@ async function followPhases(clients: Clients, name: string, listener: TenantList
 }
 
 /** The tenants' own messages only carry the newest progress; the events also tell of its end. */
-async function followProgress(clients: Clients, tenant: string, listener: TenantListener, signal: AbortSignal): Promise<void> {
+async function followProgress(
+  clients: Clients,
+  tenant: string,
+  listener: TenantListener,
+  signal: AbortSignal,
+): Promise<void> {
   for await (const { event } of clients.events.watchEvents({ tenant, afterId: -1n, follow: true }, { signal })) {
     if (event?.detail.case === 'progress') listener.progress(event.tenant, event.detail.value);
   }

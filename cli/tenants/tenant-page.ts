@@ -1,12 +1,17 @@
 /** Everything that is known of a tenant, as lines. */
 import { enumName } from '@opencrane/kit/enum-name.ts';
-import { type Component, ComponentState, ComponentStateSchema, KindSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import {
+  type Component,
+  ComponentState,
+  ComponentStateSchema,
+  KindSchema,
+} from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Retention, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import type { Output, Style } from '../output/output.ts';
 import { formatAgo, formatTime } from '../output/units.ts';
+import { outcomeOf } from '../receipts/outcome.ts';
 import { effectOf, refusalOf } from '../receipts/report-outcomes.ts';
 import { phaseText } from './tenant-row.ts';
-import { outcomeOf } from '../receipts/outcome.ts';
 
 const LABEL_WIDTH = 11;
 
@@ -29,7 +34,9 @@ export function tenantPage(tenant: Tenant, output: Output, now: number): readonl
     ...line('OpenClaw', status?.openclawVersion ?? ''),
     ...line('gateway', gatewayText(tenant)),
     ...line('agent', agentText(tenant, now)),
-    ...(status?.kinds ?? []).flatMap((kind) => line(enumName(KindSchema, kind.kind).toLowerCase(), kindText(tenant, kind))),
+    ...(status?.kinds ?? []).flatMap((kind) =>
+      line(enumName(KindSchema, kind.kind).toLowerCase(), kindText(tenant, kind)),
+    ),
     ...line('drift', (status?.drift ?? []).join(', ')),
     ...line('created', formatTime(tenant.createdAtMillis)),
     ...line('data', tenant.retention === Retention.DELETE ? 'removed after a delete' : 'kept after a delete'),
@@ -65,8 +72,5 @@ function componentLines(component: Component, output: Output, now: number, depth
     version,
     message,
   ];
-  return [
-    cells.filter(Boolean).join('  '),
-    ...parts.flatMap((part) => componentLines(part, output, now, depth + 1)),
-  ];
+  return [cells.filter(Boolean).join('  '), ...parts.flatMap((part) => componentLines(part, output, now, depth + 1))];
 }

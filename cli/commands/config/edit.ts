@@ -39,13 +39,13 @@ export const configEdit = command({
       return 0;
     }
     const expectedRevision = layer?.revision ?? 0n;
-    try {
-      const written = await clients.config.replaceConfig({ scope, document, reason, expectedRevision });
-      await edited.discard();
-      return await reportWritten(context, clients, { ...written, scope }, { wait, timeout });
-    } catch (thrown) {
-      throw withFile(callError(thrown), edited.file);
-    }
+    const written = await clients.config
+      .replaceConfig({ scope, document, reason, expectedRevision })
+      .catch((thrown: unknown) => {
+        throw withFile(callError(thrown), edited.file);
+      });
+    await edited.discard();
+    return reportWritten(context, clients, { ...written, scope }, { wait, timeout });
   },
 });
 

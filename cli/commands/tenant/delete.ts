@@ -1,50 +1,43 @@
 /** `opencrane tenant delete`. */
-import { createInterface } from 'node:readline/promises';
-import { enumName } from '@opencrane/kit/enum-name.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { RetentionSchema } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { Retention } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
 import { type Context, command } from '../command.ts';
+import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */
 export const tenantDelete = command({
   noun: 'tenant',
   verb: 'delete',
-  summary: 'stop a tenant and remove it; its data is kept or removed as its retention says',
-  arguments: [{ name: 'name', summary: "the tenant's name" }],
+  summary: 'stop a tenant and remove it; its retention says whether its data is kept',
+  arguments: [nameArgument],
   options: [{ flags: '--yes', summary: 'do not ask' }],
   examples: [
-    { command: 'opencrane tenant delete trial', shows: 'asks for the name once more, and says where the data is kept' },
-    { command: 'opencrane tenant delete trial --yes', shows: 'for scripts' },
+    { command: 'opencrane tenant delete mees', shows: "asks for the tenant's name first" },
+    { command: 'opencrane tenant delete mees --yes --json', shows: 'for a script; tells where the data is kept' },
   ],
-  input: z.object({ name: z.string(), yes: z.boolean().default(false) }),
+  input: z.object({ ...nameShape, yes: z.boolean().default(false) }),
   async run(context, { name, yes }) {
-    const { output } = context;
+    const { output, interrupts } = context;
     const clients = await context.connect();
-    if (!yes) {
-      const { tenant } = await clients.tenants.getTenant({ name });
-      await confirm(context, name, enumName(RetentionSchema, tenant?.retention ?? 0).toLowerCase());
-    }
-    const { retainedAt } = await clients.tenants.deleteTenant({ name });
-    output.line(
-      retainedAt === '' ? `${name} is deleted, with its data` : `${name} is deleted; its data is in ${retainedAt}`,
-    );
+    const { tenant } = await clients.tenants.getTenant({ name });
+    if (!yes) await confirm(context, name, tenant?.retention === Retention.DELETE);
+    if (output.interactive) output.note(`deleting ${name}: its running turns finish first…`);
+    const { retainedAt } = await clients.tenants.deleteTenant({ name }, { signal: interrupts.signal });
+    output.line(`${name} is deleted; ${retainedAt ? `its data is kept at ${retainedAt}` : 'its data is removed'}`);
     output.document({ deleted: name, retainedAt });
   },
 });
 
-async function confirm({ interrupts, output }: Context, name: string, retention: string): Promise<void> {
-  if (!output.interactive || !process.stdin.isTTY) {
-    throw new OpenCraneError('invalid_argument', 'not_confirmed', `deleting tenant "${name}" was not confirmed`, {
+async function confirm({ ask }: Context, name: string, removesData: boolean): Promise<void> {
+  if (ask === undefined) {
+    throw new OpenCraneError('failed_precondition', 'not_confirmed', `deleting ${name}: nobody can be asked here`, {
+      field: 'yes',
       mend: 'say --yes',
     });
   }
-  const asked = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const question = `This deletes tenant "${name}" (its data: ${retention}). Type its name to go on: `;
-    if ((await asked.question(question, { signal: interrupts.signal })).trim() === name) return;
-  } finally {
-    asked.close();
-  }
-  throw new OpenCraneError('cancelled', 'not_confirmed', 'nothing was deleted: the name was not repeated');
+  const data = removesData ? 'its data is removed for good' : 'its data is kept';
+  const answer = await ask(`${name} is stopped and deleted; ${data}. Type its name to go on: `);
+  if (answer.trim() === name) return;
+  throw new OpenCraneError('aborted', 'not_confirmed', `deleting ${name}: not confirmed; nothing was changed`);
 }

@@ -1,7 +1,9 @@
 /** `opencrane tenant logs`. */
 import { LogSource } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
+import { isCancelled } from '../../connection/call-error.ts';
 import { command } from '../command.ts';
+import { nameArgument, nameShape } from './name-argument.ts';
 
 const sources = { openclaw: LogSource.OPENCLAW, agent: LogSource.AGENT, launcher: LogSource.LAUNCHER } as const;
 
@@ -9,31 +11,35 @@ const sources = { openclaw: LogSource.OPENCLAW, agent: LogSource.AGENT, launcher
 export const tenantLogs = command({
   noun: 'tenant',
   verb: 'logs',
-  summary: "read a tenant's log",
-  arguments: [{ name: 'name', summary: "the tenant's name" }],
+  summary: "a tenant's log lines, and with --follow those to come",
+  arguments: [nameArgument],
   options: [
-    { flags: '--source <program>', summary: 'openclaw, agent or launcher (default: openclaw)' },
+    { flags: '--source <program>', summary: 'openclaw (default), agent or launcher' },
     { flags: '--tail <lines>', summary: 'newest lines to begin with (default: 100)' },
-    { flags: '-f, --follow', summary: 'stay and show what follows' },
+    { flags: '--follow', summary: 'stay, until Ctrl-C' },
   ],
   examples: [
-    { command: 'opencrane tenant logs jente --follow', shows: "OpenClaw's output as it comes" },
+    { command: 'opencrane tenant logs jente --follow', shows: "OpenClaw's own output as it comes" },
     { command: 'opencrane tenant logs jente --source agent --tail 20', shows: 'what its agent did last' },
   ],
   input: z.object({
-    name: z.string(),
+    ...nameShape,
     source: z.enum(['openclaw', 'agent', 'launcher']).default('openclaw'),
     tail: z.coerce.number().int().min(1).max(100_000).default(100),
     follow: z.boolean().default(false),
   }),
-  async run({ connect, interrupts, output }, { name, source, tail, follow }) {
+  async run({ connect, output, interrupts: { signal } }, { name, source, tail, follow }) {
     const clients = await connect();
-    const request = { name, source: sources[source], tail, follow };
-    for await (const { lines } of clients.tenants.readTenantLogs(request, { signal: interrupts.signal })) {
-      for (const line of lines) {
-        output.line(line);
-        output.jsonLine({ line });
+    try {
+      const request = { name, source: sources[source], tail, follow };
+      for await (const { lines } of clients.tenants.readTenantLogs(request, { signal })) {
+        for (const line of lines) {
+          output.line(line);
+          output.jsonLine({ line });
+        }
       }
+    } catch (thrown) {
+      if (!(follow && signal.aborted && isCancelled(thrown))) throw thrown;
     }
   },
 });

@@ -2,22 +2,24 @@
 import { z } from 'zod';
 import { formatMillis } from '../../output/units.ts';
 import { command } from '../command.ts';
+import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */
 export const tenantRestart = command({
   noun: 'tenant',
   verb: 'restart',
-  summary: "restart a tenant's OpenClaw: running turns end first",
-  arguments: [{ name: 'name', summary: "the tenant's name" }],
+  summary: "restart a tenant's OpenClaw once its running turns are done, and wait for it",
+  arguments: [nameArgument],
   options: [],
-  examples: [{ command: 'opencrane tenant restart jente', shows: 'comes back when its OpenClaw serves again' }],
-  input: z.object({ name: z.string() }),
-  async run({ clock, connect, interrupts, output }, { name }) {
+  examples: [{ command: 'opencrane tenant restart jente', shows: 'returns when the new OpenClaw was seen ready' }],
+  input: z.object(nameShape),
+  async run({ connect, output, clock, interrupts }, { name }) {
     const clients = await connect();
     const began = clock.monotonic();
+    if (output.interactive) output.note(`restarting ${name}: its running turns finish first…`);
     await clients.tenants.restartTenant({ name }, { signal: interrupts.signal });
-    const millis = Math.round(clock.monotonic() - began);
-    output.line(`${name} is restarted, in ${formatMillis(millis)}`);
-    output.document({ restarted: name, millis });
+    const tookMillis = Math.round(clock.monotonic() - began);
+    output.line(`${output.style('green', '✔')} ${name} was restarted in ${formatMillis(tookMillis)}`);
+    output.document({ restarted: name, tookMillis });
   },
 });

@@ -1,38 +1,62 @@
 /** `opencrane tenant shell`. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 import { command } from '../command.ts';
+import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */
 export const tenantShell = command({
   noun: 'tenant',
   verb: 'shell',
-  summary: 'open a shell in which "openclaw" is this tenant\'s',
-  arguments: [{ name: 'name', summary: "the tenant's name" }],
-  options: [{ flags: '-c, --command <line>', summary: 'run this line instead, and end with its exit code' }],
-  examples: [
-    { command: 'opencrane tenant shell jente', shows: 'then "openclaw update" updates it, "openclaw status" asks it' },
-    { command: 'opencrane tenant shell jente -c "openclaw --version"', shows: 'one command' },
-    { command: 'opencrane tenant shell jente --json', shows: 'the environment of such a shell, without one' },
+  summary: 'a shell where "openclaw" is this tenant\'s own; ends with the exit code of what ran in it',
+  arguments: [
+    nameArgument,
+    { name: 'words', summary: 'a command to run instead of $SHELL, after --', optional: true, several: true },
   ],
-  input: z.object({ name: z.string(), command: z.string().optional() }),
-  async run({ connect, environment, interrupts, output }, { name, command: line }) {
-    const access = await (await connect()).tenants.getTenantAccess({ name });
-    const { shellDirectory: cwd, shellEnvironment } = access;
-    output.document({ tenant: name, directory: cwd, environment: shellEnvironment });
+  options: [],
+  examples: [
+    { command: 'opencrane tenant shell jente', shows: 'your own shell, beside her OpenClaw' },
+    { command: 'opencrane tenant shell jente -- openclaw update', shows: 'one command, then back' },
+  ],
+  input: z.object({ ...nameShape, words: z.array(z.string()).default([]) }),
+  async run({ connect, output, environment, interrupts }, { name, words }) {
+    const { shellEnvironment, shellDirectory } = await (await connect()).tenants.getTenantAccess({ name });
+    output.document({ environment: shellEnvironment, directory: shellDirectory });
     if (output.json) return 0;
-    const shell = environment['SHELL'] || '/bin/sh';
-    if (line === undefined && output.interactive)
-      output.line(output.style('dim', `${name}: a shell; end it with exit`));
-    const child = spawn(shell, line === undefined ? [] : ['-c', line], {
-      cwd,
-      env: { ...environment, ...shellEnvironment },
-      stdio: 'inherit',
-    });
+    if (!existsSync(shellDirectory)) throw elsewhere(name, shellDirectory);
     interrupts.onAgain(() => {}); // Ctrl-C is for what runs in the shell
-    const [code, signal] = await once(child, 'exit');
-    return typeof code === 'number' ? code : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+    const [program = environment['SHELL'] || '/bin/sh', ...rest] = words;
+    if (words.length === 0) output.note(`a shell of ${name}; "exit" leaves it`);
+    return runHere(program, rest, shellDirectory, { ...environment, ...shellEnvironment });
   },
 });
+
+function runHere(program: string, words: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<number> {
+  const child = spawn(program, words, { cwd, env, stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) =>
+      reject(
+        new OpenCraneError('not_found', 'program_not_started', `starting ${program}: ${cause.message}`, {
+          cause,
+          mend: 'name a program that exists, or set SHELL',
+        }),
+      ),
+    );
+    // A shell says 128 + the signal's number, and so do we.
+    child.once('exit', (code, signal) =>
+      resolve(code ?? 128 + (signal ? constants.signals[signal] : exitCodes.failed)),
+    );
+  });
+}
+
+function elsewhere(name: string, folder: string): OpenCraneError {
+  return new OpenCraneError(
+    'failed_precondition',
+    'tenant_elsewhere',
+    `opening a shell of ${name}: its folder ${folder} is not on this machine`,
+    { mend: 'run this on the machine of the coordinator' },
+  );
+}
