@@ -1,5 +1,4 @@
 /** Every command, in the order of the help. */
-
 import { auditList } from './audit/list.ts';
 import type { Command } from './command.ts';
 import { configDiff } from './config/diff.ts';

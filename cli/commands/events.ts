@@ -2,6 +2,7 @@
 import { toJson } from '@bufbuild/protobuf';
 import { type Event, EventSchema } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { z } from 'zod';
+import { isCancelled } from '../connection/call-error.ts';
 import type { Output } from '../output/output.ts';
 import { formatTime } from '../output/units.ts';
 import { command } from './command.ts';
@@ -10,39 +11,38 @@ import { command } from './command.ts';
 export const events = command({
   noun: '',
   verb: 'events',
-  summary: 'show what happened to tenants, oldest first',
-  arguments: [{ name: 'name', summary: "only this tenant's", optional: true }],
+  summary: 'what happened to tenants, oldest first, and with --follow what happens',
+  arguments: [],
   options: [
-    { flags: '-f, --follow', summary: 'stay and show each new one, until Ctrl-C' },
-    { flags: '--after <id>', summary: 'only events after this id' },
-    { flags: '--new', summary: 'none that were before' },
+    { flags: '--tenant <tenant>', summary: 'only this one' },
+    { flags: '--after <id>', summary: 'only events after this one; -1 for none of those that are kept' },
+    { flags: '--follow', summary: 'stay, until Ctrl-C' },
   ],
   examples: [
-    { command: 'opencrane events jente', shows: 'its story so far' },
-    {
-      command: 'opencrane events --follow --new --json',
-      shows: 'one line of JSON for everything that happens from now on',
-    },
+    { command: 'opencrane events --follow', shows: 'everything kept, then each event as it comes' },
+    { command: 'opencrane events --tenant jente --json', shows: 'one event per line, for a program' },
   ],
   input: z.object({
-    name: z.string().default(''),
+    tenant: z.string().default(''),
+    after: z.coerce.bigint().min(-1n).default(0n),
     follow: z.boolean().default(false),
-    after: z.coerce.bigint().min(0n).default(0n),
-    new: z.boolean().default(false),
   }),
-  async run({ connect, interrupts, output }, { name, follow, after, new: onlyNew }) {
+  async run({ connect, output, interrupts: { signal } }, { tenant, after, follow }) {
     const clients = await connect();
-    const request = { tenant: name, afterId: onlyNew ? -1n : after, follow };
-    for await (const { event } of clients.events.watchEvents(request, { signal: interrupts.signal })) {
-      if (event === undefined) continue;
-      output.jsonLine(toJson(EventSchema, event));
-      output.line(eventLine(event, output));
+    try {
+      for await (const { event } of clients.events.watchEvents({ tenant, afterId: after, follow }, { signal })) {
+        if (event) print(output, event);
+      }
+    } catch (thrown) {
+      if (!(follow && signal.aborted && isCancelled(thrown))) throw thrown;
     }
   },
 });
 
-function eventLine({ atMillis, tenant, reason, message, detail }: Event, output: Output): string {
-  const what = detail.case === 'progress' ? `${detail.value.operation} ${detail.value.step}` : reason;
-  const words = message || (detail.case === 'progress' ? detail.value.message : '');
-  return `${output.style('dim', formatTime(atMillis))}  ${output.style('bold', tenant || '-')}  ${what}  ${words}`;
+function print(output: Output, event: Event): void {
+  output.jsonLine(toJson(EventSchema, event));
+  // Progress comes many times a second; "tenant watch" and "start" show it.
+  if (event.detail.case === 'progress' && !event.detail.value.finished) return;
+  const about = output.style('bold', event.tenant || 'coordinator');
+  output.line(`${output.style('dim', formatTime(event.atMillis))}  ${about}  ${event.reason}  ${event.message}`);
 }

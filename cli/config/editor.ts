@@ -1,64 +1,57 @@
-/** A document in the person's own editor. */
+/** A document in the person's editor. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
-
-/** A document that was edited; `discard` removes the file, `file` is where it is kept until then. */
-export type Edited = { readonly text: string; readonly file: string; discard(): Promise<void> };
+import { z } from 'zod';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Opens VISUAL, EDITOR or vi on the document and resolves when the editor ends. */
-export async function editDocument(document: JsonObject, name: string, environment: Environment): Promise<Edited> {
-  const folder = await mkdtemp(join(tmpdir(), 'opencrane-edit-')); // 0700: configuration may hold what is private
-  const file = join(folder, `${name.replaceAll('/', '-')}.json`);
+const objectSchema = z.record(z.string(), z.json());
+
+/**
+ * Resolves with what the document was made into. What was typed is never lost: when it is not JSON, the error names the
+ * file that holds it.
+ */
+export async function editDocument(document: JsonObject, environment: Environment): Promise<JsonObject> {
+  const folder = await mkdtemp(join(tmpdir(), 'opencrane-edit-'));
+  const file = join(folder, 'layer.json');
   await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
-  const editor = environment['VISUAL'] || environment['EDITOR'] || 'vi';
-  // An editor may be several words, such as "code --wait": a shell splits them, and the file is never part of its text.
-  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit', env: environment });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) {
-    await rm(folder, { recursive: true });
-    throw new OpenCraneError(
-      'cancelled',
-      'editor_failed',
-      `nothing was changed: the editor "${editor}" ended with ${code}`,
-      {
-        field: 'EDITOR',
-        mend: 'set EDITOR to one that runs here',
-      },
-    );
-  }
-  return { text: await readFile(file, 'utf8'), file, discard: () => rm(folder, { recursive: true }) };
+  await runEditor(file, environment);
+  const edited = parse(await readFile(file, 'utf8'), file);
+  await rm(folder, { recursive: true, force: true });
+  return edited;
 }
 
-/** The edited document; an error names the file, so that nothing that was typed is lost. */
-export function parseEdited({ text, file }: Pick<Edited, 'text' | 'file'>): JsonObject {
-  const parsed = parse(text, file);
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as JsonObject; // JSON.parse gives nothing else
-  throw notADocument('it is not a JSON object', file);
-}
-
-function parse(text: string, file: string): unknown {
+function parse(text: string, file: string): JsonObject {
   try {
-    return JSON.parse(text);
+    return objectSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw notADocument(messageOf(cause), file);
+    const what = cause instanceof z.ZodError ? 'it is not an object' : messageOf(cause);
+    throw new OpenCraneError('invalid_argument', 'document_malformed', `reading what you wrote: ${what}`, {
+      cause,
+      field: file,
+      mend: `nothing was changed; what you wrote is kept in ${file}`,
+    });
   }
 }
 
-function notADocument(why: string, file: string): OpenCraneError {
-  return new OpenCraneError(
-    'invalid_argument',
-    'edit_malformed',
-    `nothing was changed: what you wrote cannot be read: ${why}`,
-    {
-      field: file,
-      mend: `your text is kept in ${file}`,
-    },
-  );
+/** EDITOR may hold arguments, so a shell reads it, as git does. */
+function runEditor(file: string, environment: Environment): Promise<void> {
+  const editor = environment['VISUAL'] || environment['EDITOR'] || 'vi';
+  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, editor, file], { stdio: 'inherit', env: environment });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) return resolve();
+      reject(
+        new OpenCraneError('aborted', 'editor_failed', `${editor} ended with ${code}; nothing was changed`, {
+          field: file,
+          mend: 'set EDITOR to an editor that exists',
+        }),
+      );
+    });
+  });
 }

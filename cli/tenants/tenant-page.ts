@@ -6,7 +6,7 @@ import {
   ComponentStateSchema,
   KindSchema,
 } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { Retention, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { type KindStatus, Retention, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import type { Output, Style } from '../output/output.ts';
 import { formatAgo, formatTime } from '../output/units.ts';
 import { outcomeOf } from '../receipts/outcome.ts';
@@ -54,7 +54,7 @@ function agentText({ status }: Tenant, now: number): string {
   return status?.connected ? `connected, ${heard}` : `not connected, ${heard}`;
 }
 
-function kindText(tenant: Tenant, { kind, desiredRevision }: { kind: number; desiredRevision: bigint }): string {
+function kindText(tenant: Tenant, { kind, desiredRevision }: KindStatus): string {
   const outcome = outcomeOf(tenant, kind, desiredRevision);
   const revision = `revision ${desiredRevision}`;
   if (outcome.state === 'applied') return `${revision}, in effect (${effectOf(outcome.receipt)})`;

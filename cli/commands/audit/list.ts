@@ -9,39 +9,33 @@ import { command } from '../command.ts';
 export const auditList = command({
   noun: 'audit',
   verb: 'list',
-  summary: 'list who changed what, newest first',
+  summary: 'who changed what, newest first',
   arguments: [],
   options: [
-    { flags: '--target <target>', summary: 'only changes of this, such as tenant/jente or organisation' },
-    { flags: '--before <id>', summary: 'only entries before this one, for the next page' },
+    { flags: '--target <target>', summary: 'only this target, such as tenant/jente' },
+    { flags: '--before <id>', summary: 'only entries before this one; for the next page' },
     { flags: '--limit <number>', summary: 'most entries (default: 50)' },
   ],
   examples: [
-    {
-      command: 'opencrane audit list --target tenant/jente',
-      shows: 'what was done to it, and who was given its token',
-    },
-    { command: 'opencrane audit list --limit 1000 --json', shows: 'for an archive' },
+    { command: 'opencrane audit list', shows: 'the newest 50 changes' },
+    { command: 'opencrane audit list --target tenant/jente --json', shows: "a tenant's, as JSON" },
   ],
   input: z.object({
     target: z.string().default(''),
-    before: z.coerce.bigint().positive().optional(),
+    before: z.coerce.bigint().default(0n),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
   }),
   async run({ connect, output }, { target, before, limit }) {
-    const response = await (await connect()).audit.listAudit({ target, beforeId: before ?? 0n, limit });
-    output.table(
-      ['ID', 'WHEN', 'WHO', 'ACTION', 'TARGET', 'SUMMARY'],
-      response.entries.map(({ id, atMillis, actor, action, target: changed, summary }) => [
-        id,
-        formatTime(atMillis),
-        actor,
-        action,
-        changed,
-        summary,
-      ]),
-      'nothing was changed yet',
-    );
+    const response = await (await connect()).audit.listAudit({ target, beforeId: before, limit });
+    const rows = response.entries.map((entry) => [
+      entry.id,
+      formatTime(entry.atMillis),
+      entry.actor,
+      entry.action,
+      entry.target,
+      entry.summary,
+    ]);
+    output.table(['ID', 'TIME', 'WHO', 'ACTION', 'TARGET', 'SUMMARY'], rows, 'nothing was changed yet');
     output.document(toJson(ListAuditResponseSchema, response));
   },
 });

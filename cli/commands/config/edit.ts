@@ -1,59 +1,31 @@
 /** `opencrane config edit`. */
-import type { JsonObject } from '@bufbuild/protobuf';
-import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
-import { differences } from '../../config/document.ts';
-import { editDocument, parseEdited } from '../../config/editor.ts';
-import { callError } from '../../connection/call-error.ts';
+import { editDocument } from '../../config/editor.ts';
+import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
-import { reportWritten } from './report-written.ts';
+import { readScope, scopeOptions, scopeShape } from '../scope.ts';
 
 /** The command. */
 export const configEdit = command({
   noun: 'config',
   verb: 'edit',
-  summary: "edit a scope's own layer as JSON in your editor",
+  summary: "edit a scope's whole layer as JSON in $EDITOR; refused when someone else wrote it meanwhile",
   arguments: [],
   options: [...scopeOptions, { flags: '--reason <text>', summary: 'why; kept in the history' }, ...waitOptions],
   examples: [
-    { command: 'opencrane config edit --org', shows: "opens the organisation's layer in $EDITOR" },
-    {
-      command: 'EDITOR="code --wait" opencrane config edit --tenant jente',
-      shows: 'in an editor with words of its own',
-    },
+    { command: 'opencrane config edit --tenant jente', shows: "jente's own layer, in your editor" },
+    { command: 'EDITOR="code --wait" opencrane config edit --org', shows: 'in an editor of your choice' },
   ],
-  input: z.object({ reason: z.string().default(''), ...scopeShape, ...waitShape }),
-  async run(context, { reason, wait, timeout, ...typed }) {
-    const scope = readScope(typed);
+  input: z.object({ ...scopeShape, ...waitShape, reason: z.string().default('') }),
+  async run(context, { reason, ...input }) {
+    const scope = readScope(input);
     const clients = await context.connect();
     const { layer } = await clients.config.getConfig({ scope });
-    const before: JsonObject = layer?.document ?? {};
-    const edited = await editDocument(before, scopeText(scope), context.environment);
-    const document = parseEdited(edited);
-    if (differences(before, document).length === 0) {
-      await edited.discard();
-      context.output.line('nothing was changed');
-      context.output.document({ changed: false });
-      return 0;
-    }
+    context.interrupts.onAgain(() => {}); // the terminal is the editor's
+    const document = await editDocument(layer?.document ?? {}, context.environment);
     const expectedRevision = layer?.revision ?? 0n;
-    const written = await clients.config
-      .replaceConfig({ scope, document, reason, expectedRevision })
-      .catch((thrown: unknown) => {
-        throw withFile(callError(thrown), edited.file);
-      });
-    await edited.discard();
-    return reportWritten(context, clients, { ...written, scope }, { wait, timeout });
+    const written = await clients.config.replaceConfig({ scope, document, reason, expectedRevision });
+    return reportWritten(context, clients, scope, written, input);
   },
 });
-
-/** What was typed is not lost because it was refused. */
-function withFile({ code, reason, message, field, mend, cause }: OpenCraneError, file: string): OpenCraneError {
-  return new OpenCraneError(code, reason, message, {
-    field,
-    mend: `${mend}${mend && '; '}your text is kept in ${file}`,
-    cause,
-  });
-}

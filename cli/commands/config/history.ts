@@ -2,8 +2,7 @@
 import { toJson } from '@bufbuild/protobuf';
 import { ListConfigHistoryResponseSchema } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { z } from 'zod';
-import { leavesOf } from '../../config/document.ts';
-import { historyRows, historyTitles } from '../../receipts/history-rows.ts';
+import { historyRows, historyTitles } from '../../receipts/history.ts';
 import { command } from '../command.ts';
 import { readScope, scopeOptions, scopeShape } from '../scope.ts';
 
@@ -11,28 +10,23 @@ import { readScope, scopeOptions, scopeShape } from '../scope.ts';
 export const configHistory = command({
   noun: 'config',
   verb: 'history',
-  summary:
-    'show every revision that concerns a scope and, for a tenant, every answer of its agent; failed attempts too',
-  arguments: [],
+  summary: 'who changed what and what the agent answered, newest first; refused attempts too',
+  arguments: [{ name: 'name', summary: 'a tenant; the same as --tenant', optional: true }],
   options: [...scopeOptions, { flags: '--limit <number>', summary: 'most entries (default: 50)' }],
   examples: [
-    {
-      command: 'opencrane config history --tenant jente',
-      shows: "its own revisions, its team's, the organisation's, and the answers",
-    },
-    { command: 'opencrane config history --org --limit 5', shows: "the organisation's last five" },
+    { command: 'opencrane config history jente', shows: 'every revision that concerns jente, and each answer' },
+    { command: 'opencrane config history --org --json', shows: "the organisation's revisions with their documents" },
   ],
-  input: z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50), ...scopeShape }),
-  async run({ connect, output }, { limit, ...typed }) {
-    const response = await (await connect()).config.listConfigHistory({ scope: readScope(typed), limit });
-    const { revisions, receipts } = response;
-    const rows = historyRows(
-      revisions,
-      receipts,
-      ({ document, reason }) => `${leavesOf(document ?? {}).length} keys${reason && `: ${reason}`}`,
-      output,
-    );
-    output.table(historyTitles, rows, 'nothing was ever set here');
-    output.document(toJson(ListConfigHistoryResponseSchema, response));
+  input: z.object({
+    ...scopeShape,
+    name: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(50),
+  }),
+  async run({ connect, output }, { name, limit, ...typed }) {
+    const scope = readScope(name === undefined ? typed : { ...typed, tenant: name });
+    const history = await (await connect()).config.listConfigHistory({ scope, limit });
+    const revisions = history.revisions.map((each) => ({ ...each, what: 'configuration' }));
+    output.table(historyTitles, historyRows(revisions, history.receipts, output), 'nothing was ever set here');
+    output.document(toJson(ListConfigHistoryResponseSchema, history));
   },
 });

@@ -2,51 +2,47 @@
 import { fromJson } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
-import { readValue } from '../../config/value.ts';
+import { typedValue } from '../../config/typed-value.ts';
+import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { command } from '../command.ts';
 import { readScope, scopeOptions, scopeShape } from '../scope.ts';
-import { reportWritten } from './report-written.ts';
 
 /** The command. */
 export const configSet = command({
   noun: 'config',
   verb: 'set',
-  summary: 'set a key in a layer, and wait until it is in effect or was refused',
+  summary: 'set a key for a scope, and wait for the answer of every agent it concerns',
   arguments: [
-    { name: 'key', summary: 'path such as agents.defaults.model' },
-    { name: 'value', summary: 'JSON, or plain text; null takes away what outer scopes set' },
+    { name: 'key', summary: 'such as agents.defaults.model or models.providers["my.provider"].baseUrl' },
+    { name: 'value', summary: 'JSON where it reads as JSON, else a string; null takes away what outer scopes set' },
   ],
   options: [
     ...scopeOptions,
-    { flags: '--string', summary: 'take the value as text even when it reads as JSON' },
+    { flags: '--string', summary: 'take the value as a string, whatever it looks like' },
     { flags: '--reason <text>', summary: 'why; kept in the history' },
+    { flags: '--expected-revision <number>', summary: 'fail unless the layer is at this revision' },
     ...waitOptions,
   ],
   examples: [
-    {
-      command: 'opencrane config set logging.level debug --tenant jente',
-      shows: 'a hot key: in effect without a restart',
-    },
-    {
-      command: 'opencrane config set agents.defaults.timeoutSeconds 900 --org --reason "long reports"',
-      shows: 'for everyone whose team or tenant layer does not say otherwise',
-    },
-    { command: `opencrane config set tools.deny '["browser"]' --team interns`, shows: 'a list is set whole' },
+    { command: 'opencrane config set --org logging.level debug', shows: 'for everyone, and each tenant’s answer' },
+    { command: 'opencrane config set gateway.port 18800 --tenant jente', shows: 'JSON: a number, not a string' },
+    { command: 'opencrane config set --team research --string env.BUILD 007 --no-wait', shows: 'a string of digits' },
   ],
   input: z.object({
+    ...scopeShape,
+    ...waitShape,
     key: z.string(),
     value: z.string(),
     string: z.boolean().default(false),
     reason: z.string().default(''),
-    ...scopeShape,
-    ...waitShape,
+    expectedRevision: z.coerce.bigint().default(0n),
   }),
-  async run(context, { key, value, string, reason, wait, timeout, ...typed }) {
-    const scope = readScope(typed);
+  async run(context, { key, value, string, reason, expectedRevision, ...input }) {
+    const scope = readScope(input);
     const clients = await context.connect();
-    const set = [{ path: key, value: fromJson(ValueSchema, readValue(value, string)) }];
-    const written = await clients.config.updateConfig({ scope, set, reason });
-    return reportWritten(context, clients, { ...written, scope }, { wait, timeout });
+    const set = [{ path: key, value: fromJson(ValueSchema, typedValue(value, string)) }];
+    const written = await clients.config.updateConfig({ scope, set, reason, expectedRevision });
+    return reportWritten(context, clients, scope, written, input);
   },
 });

@@ -1,25 +1,29 @@
 /** `opencrane config unset`. */
 import { z } from 'zod';
+import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { command } from '../command.ts';
 import { readScope, scopeOptions, scopeShape } from '../scope.ts';
-import { reportWritten } from './report-written.ts';
 
 /** The command. */
 export const configUnset = command({
   noun: 'config',
   verb: 'unset',
-  summary: 'remove a key from a layer: what outer scopes set shows again, else the tenant decides',
-  arguments: [{ name: 'key', summary: 'path such as agents.defaults.model' }],
+  summary: "take keys out of a scope's layer; what outer scopes set comes back",
+  arguments: [{ name: 'keys', summary: 'the keys', several: true }],
   options: [...scopeOptions, { flags: '--reason <text>', summary: 'why; kept in the history' }, ...waitOptions],
   examples: [
-    { command: 'opencrane config unset logging.level --tenant jente', shows: 'back to what team and organisation say' },
+    {
+      command: 'opencrane config unset logging.level --tenant jente',
+      shows: 'jente gets what team or organisation say',
+    },
+    { command: 'opencrane config unset logging.level logging.file --org', shows: 'both in one revision' },
   ],
-  input: z.object({ key: z.string(), reason: z.string().default(''), ...scopeShape, ...waitShape }),
-  async run(context, { key, reason, wait, timeout, ...typed }) {
-    const scope = readScope(typed);
+  input: z.object({ ...scopeShape, ...waitShape, keys: z.array(z.string()).min(1), reason: z.string().default('') }),
+  async run(context, { keys, reason, ...input }) {
+    const scope = readScope(input);
     const clients = await context.connect();
-    const written = await clients.config.updateConfig({ scope, unset: [key], reason });
-    return reportWritten(context, clients, { ...written, scope }, { wait, timeout });
+    const written = await clients.config.updateConfig({ scope, unset: keys, reason });
+    return reportWritten(context, clients, scope, written, input);
   },
 });

@@ -3,6 +3,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { ListRuntimesResponseSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
 import { formatBytes, formatTime } from '../../output/units.ts';
+import { listAllTenants } from '../../tenants/list-all.ts';
 import { command } from '../command.ts';
 import { scopeText } from '../scope.ts';
 
@@ -10,28 +11,35 @@ import { scopeText } from '../scope.ts';
 export const runtimeList = command({
   noun: 'runtime',
   verb: 'list',
-  summary: 'list the OpenClaw versions that are ready here, and who is pinned to what',
+  summary: 'the OpenClaw versions that are built here, who runs them, and the pins',
   arguments: [],
   options: [],
-  examples: [{ command: 'opencrane runtime list', shows: 'bundles, newest first, then pins with their reasons' }],
+  examples: [
+    { command: 'opencrane runtime list', shows: 'versions, sizes, tenants, pins' },
+    { command: 'opencrane runtime list --json', shows: 'the same for a program, with digests' },
+  ],
   input: z.object({}),
   async run({ connect, output }) {
-    const response = await (await connect()).runtimes.listRuntimes({});
+    const clients = await connect();
+    const [response, tenants] = await Promise.all([clients.runtimes.listRuntimes({}), listAllTenants(clients)]);
+    const runBy = (version: string) => tenants.filter(({ status }) => status?.openclawVersion === version).length;
     output.table(
-      ['VERSION', 'SIZE', 'BUILT', 'NODE', 'PLATFORM', 'DIGEST'],
-      response.runtimes.map(({ version, bytes, builtAtMillis, nodeRange, platform, digest }) => [
+      ['VERSION', 'TENANTS', 'SIZE', 'NODE', 'PLATFORM', 'BUILT'],
+      response.runtimes.map(({ version, bytes, nodeRange, platform, builtAtMillis }) => [
         version,
+        runBy(version),
         formatBytes(bytes),
-        formatTime(builtAtMillis),
         nodeRange,
         platform,
-        digest.slice(0, 'sha256:'.length + 12),
+        formatTime(builtAtMillis),
       ]),
       'no version is built yet; the first tenant builds the latest',
     );
     if (response.pins.length > 0) output.line();
-    const pins = response.pins.map(({ scope, version, actor, reason }) => [scopeText(scope), version, actor, reason]);
-    if (pins.length > 0) output.table(['PINNED', 'TO', 'BY', 'WHY'], pins, '');
+    if (response.pins.length > 0) {
+      const rows = response.pins.map((pin) => [scopeText(pin.scope), pin.version, pin.actor, pin.reason || '-']);
+      output.table(['PINNED', 'TO', 'BY', 'WHY'], rows, '');
+    }
     output.document(toJson(ListRuntimesResponseSchema, response));
   },
 });

@@ -1,10 +1,10 @@
 /** `opencrane runtime pin`. */
 import { toJson } from '@bufbuild/protobuf';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { PinRuntimeResponseSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
+import { RuntimeRevisionSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
 import { waitAndReport, waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
-import { buildWithProgress } from '../../runtimes/build-with-progress.ts';
+import { buildRuntime } from '../../runtimes/build.ts';
 import { command } from '../command.ts';
 import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
 
@@ -12,43 +12,41 @@ import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
 export const runtimePin = command({
   noun: 'runtime',
   verb: 'pin',
-  summary: 'hold a scope at an exact OpenClaw version; up or down, each tenant goes back by itself when it fails',
-  arguments: [{ name: 'version', summary: 'exact version, such as 2026.9.5' }],
+  summary: 'hold a scope at an OpenClaw version: build it, switch every tenant it concerns, wait for their answers',
+  arguments: [{ name: 'version', summary: 'exact version; a dist-tag is looked up now and stays what it is now' }],
   options: [
     ...scopeOptions,
-    { flags: '--reason <text>', summary: 'why; shown to a tenant whose own update is refused' },
+    { flags: '--reason <text>', summary: 'why; shown to a tenant whose "openclaw update" is refused' },
     {
       flags: '--restore-kept-state',
       summary:
-        'for a downgrade that the state forbids: bring back the state kept from before; what was written since is lost',
+        'for a downgrade that newer state forbids: bring back the state kept from before; what came since is lost',
     },
     ...waitOptions,
   ],
   examples: [
+    { command: 'opencrane runtime pin 2026.9.5 --tenant jente --reason "plugin X needs it"', shows: 'one tenant' },
+    { command: 'opencrane runtime pin 2026.9.6 --team research --no-wait', shows: 'a team, without waiting' },
     {
-      command: 'opencrane runtime pin 2026.9.6 --tenant jente --reason "canary"',
-      shows: 'one tenant, and its downtime',
-    },
-    {
-      command: 'opencrane runtime pin 2026.9.5 --org --reason "9.6 breaks our channel"',
-      shows: 'everyone without a nearer pin',
+      command: 'opencrane runtime pin 2026.9.5 --tenant jente --restore-kept-state',
+      shows: 'back to an older version with the state it had',
     },
   ],
   input: z.object({
+    ...scopeShape,
+    ...waitShape,
     version: z.string(),
     reason: z.string().default(''),
     restoreKeptState: z.boolean().default(false),
-    ...scopeShape,
-    ...waitShape,
   }),
-  async run(context, { version, reason, restoreKeptState, wait, timeout, ...typed }) {
-    const scope = readScope(typed);
+  async run(context, { version, reason, restoreKeptState, ...input }) {
+    const scope = readScope(input);
     const clients = await context.connect();
-    await buildWithProgress(context, clients, version); // before the pin: it shows how far it is, and fails before any tenant is touched
-    const pinned = await clients.runtimes.pinRuntime({ scope, version, reason, restoreKeptState });
-    const revision = pinned.revision?.revision ?? 0n;
-    context.output.line(`${scopeText(scope)} is pinned to OpenClaw ${version}: revision ${revision}`);
-    const json = { pin: toJson(PinRuntimeResponseSchema, pinned) };
-    return waitAndReport(context, clients, { scope, kind: Kind.RUNTIME, revision, json }, { wait, timeout });
+    const built = await buildRuntime(context, clients, version);
+    const { revision } = await clients.runtimes.pinRuntime({ scope, version: built.version, reason, restoreKeptState });
+    context.output.line(`${scopeText(scope)} is pinned to ${built.version}, revision ${revision?.revision ?? 0n}`);
+    const json = revision ? { pin: toJson(RuntimeRevisionSchema, revision) } : {};
+    const made = { scope, kind: Kind.RUNTIME, revision: revision?.revision ?? 0n, json };
+    return waitAndReport(context, clients, made, input);
   },
 });

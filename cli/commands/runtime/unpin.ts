@@ -1,6 +1,6 @@
 /** `opencrane runtime unpin`. */
 import { toJson } from '@bufbuild/protobuf';
-import { UnpinRuntimeResponseSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
+import { RuntimeRevisionSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
 import { command } from '../command.ts';
 import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
@@ -9,17 +9,15 @@ import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
 export const runtimeUnpin = command({
   noun: 'runtime',
   verb: 'unpin',
-  summary: "take a scope's pin away; its tenants stay where they are until they update",
+  summary: "take a scope's pin away; its tenants stay at the version they serve until they update",
   arguments: [],
   options: [...scopeOptions, { flags: '--reason <text>', summary: 'why; kept in the history' }],
-  examples: [
-    { command: 'opencrane runtime unpin --tenant jente', shows: '"openclaw update" in its shell works again' },
-  ],
-  input: z.object({ reason: z.string().default(''), ...scopeShape }),
+  examples: [{ command: 'opencrane runtime unpin --tenant jente', shows: '"openclaw update" works again for jente' }],
+  input: z.object({ ...scopeShape, reason: z.string().default('') }),
   async run({ connect, output }, { reason, ...typed }) {
     const scope = readScope(typed);
-    const response = await (await connect()).runtimes.unpinRuntime({ scope, reason });
-    output.line(`${scopeText(scope)} is not pinned any more: revision ${response.revision?.revision ?? 0n}`);
-    output.document(toJson(UnpinRuntimeResponseSchema, response));
+    const { revision } = await (await connect()).runtimes.unpinRuntime({ scope, reason });
+    output.line(`${scopeText(scope)} is no longer pinned; nothing moves until a tenant updates`);
+    if (revision) output.document(toJson(RuntimeRevisionSchema, revision));
   },
 });
