@@ -1,21 +1,21 @@
 /**
  * Ends a running OpenClaw within a budget: no new work, running turns end, SIGTERM, and SIGKILL when all else failed.
  *
- *   0 ──── turns end ────▶ budget − reserve ──── SIGTERM, an orderly exit ────▶ budget ── SIGKILL
+ *   0 ──── turns end ────▶ budget − 60 s ──── SIGTERM that may interrupt what still runs ────▶ budget ── SIGKILL
  *
- * What still runs when the reserve begins is handed over to OpenClaw's own interruption (`gateway.suspend.handoff`),
- * which records it for recovery; a plain SIGTERM would go on waiting for it.
+ * What still runs when the last minute begins is handed over to OpenClaw's own interruption (`gateway.suspend.handoff`):
+ * it goes on for 45 s, is then cancelled and recorded for recovery. A plain SIGTERM would go on waiting for it for 315 s.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { TenantFolders } from '../folders.ts';
-import { connectGateway, type GatewayClient, type Suspension } from '../openclaw/gateway-client.ts';
+import { connectGateway, type GatewayClient, type SuspensionStatus } from '../openclaw/gateway-client.ts';
 import { type RunningProcess, readGatewayToken, type StartOrder } from './openclaw-process.ts';
 
-/** OpenClaw exits 2.5 s after SIGTERM at most when idle, and gives an interrupted turn 10 s (measured on 2026.9.6). */
-const MOST_RESERVE_MILLIS = 15_000;
+/** What OpenClaw takes at most for an interruption: 45 s of drain, 10 s of clean-up, 5 s to exit (2026.9.6). */
+const INTERRUPTION_MILLIS = 60_000;
 const POLL_MILLIS = 250;
 /** The lease is two minutes. */
 const RENEW_MILLIS = 60_000;
@@ -36,11 +36,6 @@ export type Drain = {
   readonly log: Logger;
 };
 
-/** The part of a budget that is kept for the exit itself. */
-export function exitReserve(budgetMillis: number): number {
-  return Math.min(MOST_RESERVE_MILLIS, budgetMillis / 4);
-}
-
 /** Resolves when the process is gone. Never throws: what cannot be drained is killed. */
 export async function drain(work: Drain): Promise<void> {
   const { process, budgetMillis, hurry, clock, log } = work;
@@ -48,9 +43,8 @@ export async function drain(work: Drain): Promise<void> {
   const over = new AbortController();
   const gone = process.ended.then(() => over.abort());
   const killAt = clock.monotonic() + budgetMillis;
-  const turnsUntil = killAt - exitReserve(budgetMillis);
   try {
-    await letTurnsEnd(work, turnsUntil, AbortSignal.any([over.signal, hurry]));
+    await letTurnsEnd(work, killAt - INTERRUPTION_MILLIS, AbortSignal.any([over.signal, hurry]));
   } catch (cause) {
     if (!over.signal.aborted) log.warn({ pid, why: messageOf(cause) }, 'not drained');
   }
@@ -82,14 +76,17 @@ async function letTurnsEnd(work: Drain, until: number, signal: AbortSignal): Pro
   try {
     const { processInstanceId } = await gateway.systemInfo(); // not answered any more once it is suspended
     const requestId = randomUUID();
-    let seen = await gateway.suspendPrepare(requestId);
+    const prepared = await gateway.suspendPrepare(requestId);
+    const { suspensionId } = prepared; // only this answer names it
+    let seen: SuspensionStatus = prepared;
     let renewed = clock.monotonic();
     while (seen.status !== 'ready') {
-      if (clock.monotonic() >= until) return await interrupt(gateway, seen, { pid, processInstanceId }, log);
+      if (clock.monotonic() >= until)
+        return await interrupt(gateway, seen, suspensionId, { pid, processInstanceId }, log);
       await clock.sleep(POLL_MILLIS, signal);
-      const renew = clock.monotonic() - renewed >= RENEW_MILLIS || seen.suspensionId === undefined;
+      const renew = clock.monotonic() - renewed >= RENEW_MILLIS;
       if (renew) renewed = clock.monotonic();
-      seen = renew ? await gateway.suspendPrepare(requestId) : await gateway.suspendStatus(seen.suspensionId ?? '');
+      seen = renew ? await gateway.suspendPrepare(requestId) : await gateway.suspendStatus(suspensionId);
     }
   } finally {
     await gateway.close();
@@ -98,12 +95,16 @@ async function letTurnsEnd(work: Drain, until: number, signal: AbortSignal): Pro
 
 async function interrupt(
   gateway: GatewayClient,
-  { suspensionId, blockers }: Suspension,
+  { blockers }: SuspensionStatus,
+  suspensionId: string,
   target: { readonly pid: number; readonly processInstanceId: string },
   log: Logger,
 ): Promise<void> {
-  log.warn({ pid: target.pid, blockers }, 'the drain took its whole budget: interrupting what still runs');
-  if (suspensionId !== undefined) await gateway.suspendHandoff(suspensionId, target);
+  log.warn(
+    { pid: target.pid, blockers },
+    'turns still run in the last minute of the budget: OpenClaw may interrupt them',
+  );
+  await gateway.suspendHandoff(suspensionId, target);
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {

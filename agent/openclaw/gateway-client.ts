@@ -54,14 +54,13 @@ const schemaLookup = z.object({ reloadKind: z.enum(['none', 'hot', 'restart']).o
 
 const systemInfo = z.object({ pid: z.number(), processInstanceId: z.string() });
 
-const suspension = z.object({
-  status: z.enum(['running', 'busy', 'draining', 'ready']),
-  suspensionId: z.string().optional(),
-  expiresAtMs: z.number().optional(),
-  retryAfterMs: z.number().optional(),
+const suspensionStatus = z.object({
+  status: z.enum(['running', 'draining', 'ready']),
   activeCount: z.number().default(0),
   blockers: z.array(z.object({ kind: z.string(), count: z.number(), message: z.string() })).default([]),
 });
+
+const suspension = suspensionStatus.extend({ suspensionId: z.string() });
 
 const chatSend = z.object({ runId: z.string(), status: z.string() });
 const agentWait = z.object({ status: z.string(), error: z.string().nullish() });
@@ -74,7 +73,7 @@ export type GatewayConfig = z.infer<typeof configGet>;
 /** What a patch did. */
 export type GatewayConfigPatch = z.infer<typeof configPatch>;
 /** How far a drain is. */
-export type Suspension = z.infer<typeof suspension>;
+export type SuspensionStatus = z.infer<typeof suspensionStatus>;
 
 /** Whom to call and for how long. */
 export type GatewayAddress = {
@@ -149,13 +148,13 @@ export class GatewayClient {
   }
 
   /** Stops taking new work and lets what runs end. Repeating it with the same id renews the lease of two minutes. */
-  suspendPrepare(requestId: string): Promise<Suspension> {
+  suspendPrepare(requestId: string): Promise<z.infer<typeof suspension>> {
     const parameters = { requestId, terminalPolicy: 'terminate', drain: true };
     return this.#call('gateway.suspend.prepare', parameters, suspension);
   }
 
-  suspendStatus(suspensionId: string): Promise<Suspension> {
-    return this.#call('gateway.suspend.status', { suspensionId }, suspension);
+  suspendStatus(suspensionId: string): Promise<SuspensionStatus> {
+    return this.#call('gateway.suspend.status', { suspensionId }, suspensionStatus);
   }
 
   /** Lets the next SIGTERM interrupt what still runs, in OpenClaw's own orderly way. */
