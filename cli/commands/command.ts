@@ -36,7 +36,7 @@ export type Option = {
 };
 
 /** A use of the command that works as it stands. */
-export type Example = {
+type Example = {
   readonly command: string;
   readonly shows: string;
 };

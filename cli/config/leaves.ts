@@ -24,7 +24,7 @@ export function leavesAt(leaves: readonly Leaf[], typed: string): readonly Leaf[
 }
 
 /** A path as it is typed, written as the coordinator writes it: quotes only around keys that need them. */
-export function plainly(typed: string): string {
+function plainly(typed: string): string {
   return typed
     .replaceAll(/\["((?:[^"\\]|\\.)*)"\]/g, (quoted, key) => (PLAIN.test(key) ? `.${key}` : quoted))
     .replace(/^\./, '');
