@@ -85,6 +85,20 @@ export class OpenClaw implements OpenClawControl {
     return { downtimeMillis: clock.monotonic() - began };
   }
 
+  /** Whether the gateway that answers is the launcher's process: anything may listen on a port, and probes ask for no token. */
+  async #isOurs(pid: bigint, signal: AbortSignal): Promise<boolean> {
+    try {
+      const gateway = await this.#ports.connect(signal);
+      try {
+        return BigInt((await gateway.systemInfo()).pid) === pid;
+      } finally {
+        await gateway.close();
+      }
+    } catch {
+      return false; // still starting, or somebody else's; the wait goes on until it ends
+    }
+  }
+
   /** The signal, and a timeout that says what was waited for. */
   #within(signal: AbortSignal): AbortSignal {
     return AbortSignal.any([signal, AbortSignal.timeout(this.#ports.timeouts.readyMillis)]);
@@ -100,8 +114,10 @@ export class OpenClaw implements OpenClawControl {
       if (status.starts > starts || status.state !== LauncherState.RUNNING)
         throw gatewayExited(version, status.lastExit);
       const seen = await startup(signal).catch(() => undefined);
-      if (seen?.started && seen.version === version) return;
-      if (seen?.started && seen.version !== '') throw wrongVersion(version, seen.version);
+      if (seen?.started && (await this.#isOurs(status.pid, signal))) {
+        if (seen.version === version) return;
+        throw wrongVersion(version, seen.version);
+      }
       await clock.sleep(PROBE_EVERY_MILLIS, signal).catch(() => {});
     }
   }

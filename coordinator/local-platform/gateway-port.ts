@@ -4,9 +4,9 @@ import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-fil
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 
-/** OpenClaw's own default port; tenants get it and those above. */
-const FIRST_PORT = 18_789;
-const LAST_PORT = 19_789;
+/** Above OpenClaw's own default port, which a person's own OpenClaw may have. */
+const FIRST_PORT = 18_800;
+const LAST_PORT = 22_790;
 /** OpenClaw opens helpers on ports just above its own, so tenants keep a distance. */
 const DISTANCE = 10;
 
@@ -18,9 +18,19 @@ export async function readGatewayPort(file: string): Promise<number | undefined>
   return text === undefined ? undefined : schema.parse(JSON.parse(text)).gatewayPort;
 }
 
-/** Chooses a port that nobody listens on and that is not in `taken`, and writes it down. */
-export async function chooseGatewayPort(file: string, taken: ReadonlySet<number>): Promise<number> {
-  for (let port = FIRST_PORT; port <= LAST_PORT; port += DISTANCE) {
+/**
+ * Chooses a port that nobody listens on and that is not in `taken`, and writes it down. The search begins at a random
+ * place: another coordinator on this machine may have chosen ports that nobody listens on at the moment.
+ */
+export async function chooseGatewayPort(
+  file: string,
+  taken: ReadonlySet<number>,
+  random: () => number,
+): Promise<number> {
+  const places = (LAST_PORT - FIRST_PORT) / DISTANCE + 1;
+  const begin = Math.floor(random() * places);
+  for (let step = 0; step < places; step += 1) {
+    const port = FIRST_PORT + ((begin + step) % places) * DISTANCE;
     if (taken.has(port) || !(await isFree(port))) continue;
     await writeFileAtomically(file, JSON.stringify({ gatewayPort: port }));
     return port;

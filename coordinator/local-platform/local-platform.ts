@@ -128,7 +128,8 @@ export class LocalPlatform implements Platform, Part {
     await makeFolders(layout);
     await gatewayToken(layout);
     const port =
-      (await readGatewayPort(layout.platform)) ?? (await chooseGatewayPort(layout.platform, await this.#takenPorts()));
+      (await readGatewayPort(layout.platform)) ??
+      (await chooseGatewayPort(layout.platform, await this.#takenPorts(), this.#options.random));
     await this.#writeToken(tenant);
     const tools = {
       clock: this.#options.clock,
