@@ -46,7 +46,7 @@ function find(revisions: readonly ConfigRevision[], tenant: string, number: bigi
   if (found) return found;
   throw new OpenCraneError('not_found', 'revision_not_found', `no revision ${number} concerns ${tenant}`, {
     field: String(number),
-    mend: `see "opencrane config history ${tenant}"`,
+    mend: `see "opencrane config history --tenant ${tenant}"`,
   });
 }
 

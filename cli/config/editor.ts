@@ -11,18 +11,39 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const objectSchema = z.record(z.string(), z.json());
 
+/** A document that was edited. */
+export type Edited = {
+  readonly document: JsonObject;
+  /** The file that holds it, until `discard`. */
+  readonly file: string;
+  discard(): Promise<void>;
+};
+
 /**
  * Resolves with what the document was made into. What was typed is never lost: when it is not JSON, the error names the
  * file that holds it.
  */
-export async function editDocument(document: JsonObject, environment: Environment): Promise<JsonObject> {
+export async function editDocument(document: JsonObject, environment: Environment): Promise<Edited> {
   const folder = await mkdtemp(join(tmpdir(), 'opencrane-edit-'));
   const file = join(folder, 'layer.json');
+  const discard = () => rm(folder, { recursive: true, force: true });
   await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
-  await runEditor(file, environment);
-  const edited = parse(await readFile(file, 'utf8'), file);
-  await rm(folder, { recursive: true, force: true });
-  return edited;
+  try {
+    await runEditor(file, environment);
+  } catch (cause) {
+    await discard();
+    throw cause;
+  }
+  return { document: parse(await readFile(file, 'utf8'), file), file, discard };
+}
+
+/** What the coordinator refused, with the file that holds what was typed. */
+export function refusedEdit(
+  { code, reason, message, field, mend, cause }: OpenCraneError,
+  file: string,
+): OpenCraneError {
+  const kept = `what you wrote is kept in ${file}`;
+  return new OpenCraneError(code, reason, message, { field, cause, mend: mend === '' ? kept : `${mend}; ${kept}` });
 }
 
 function parse(text: string, file: string): JsonObject {
@@ -48,7 +69,7 @@ function runEditor(file: string, environment: Environment): Promise<void> {
       if (code === 0) return resolve();
       reject(
         new OpenCraneError('aborted', 'editor_failed', `${editor} ended with ${code}; nothing was changed`, {
-          field: file,
+          field: 'EDITOR',
           mend: 'set EDITOR to an editor that exists',
         }),
       );

@@ -1,7 +1,8 @@
 /** `opencrane config edit`. */
 import { z } from 'zod';
-import { editDocument } from '../../config/editor.ts';
+import { editDocument, refusedEdit } from '../../config/editor.ts';
 import { reportWritten } from '../../config/written.ts';
+import { callError } from '../../connection/call-error.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { command } from '../command.ts';
 import { readScope, scopeOptions, scopeShape } from '../scope.ts';
@@ -23,9 +24,14 @@ export const configEdit = command({
     const clients = await context.connect();
     const { layer } = await clients.config.getConfig({ scope });
     context.interrupts.onAgain(() => {}); // the terminal is the editor's
-    const document = await editDocument(layer?.document ?? {}, context.environment);
+    const { document, file, discard } = await editDocument(layer?.document ?? {}, context.environment);
     const expectedRevision = layer?.revision ?? 0n;
-    const written = await clients.config.replaceConfig({ scope, document, reason, expectedRevision });
+    const written = await clients.config
+      .replaceConfig({ scope, document, reason, expectedRevision })
+      .catch((thrown: unknown) => {
+        throw refusedEdit(callError(thrown), file);
+      });
+    await discard();
     return reportWritten(context, clients, scope, written, input);
   },
 });

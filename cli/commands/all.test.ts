@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type FakeServices, runCli } from '../testing.ts';
+import { commands } from './all.ts';
+import { nameOf } from './command.ts';
+
+/** A coordinator with one tenant that has answered everything. */
+const services: FakeServices = {
+  tenants: {
+    createTenant: ({ name }) => ({ tenant: { name } }),
+    getTenant: ({ name }) => ({ tenant: { name } }),
+    listTenants: () => ({ tenants: [{ name: 'jente' }] }),
+    deleteTenant: () => ({ retainedAt: '/kept' }),
+    restartTenant: () => ({}),
+    async *watchTenants() {
+      yield { tenant: { name: 'jente' }, snapshotComplete: true };
+    },
+    async *readTenantLogs() {
+      yield { lines: ['one', 'two'] };
+    },
+    getTenantAccess: () => ({ url: 'http://gateway', token: 'secret', shellDirectory: '/tmp' }),
+  },
+  config: {
+    getConfig: () => ({
+      layer: { document: { a: 1 }, revision: 7n },
+      merged: { a: 1 },
+      origins: { a: 'organisation' },
+    }),
+    updateConfig: () => ({ layer: { revision: 8n }, changed: true }),
+    replaceConfig: () => ({ changed: false }),
+    listConfigHistory: () => ({
+      revisions: [
+        { revision: 8n, scope: { scope: { case: 'organisation', value: true } }, document: { a: 2 } },
+        { revision: 7n, scope: { scope: { case: 'organisation', value: true } }, document: { a: 1 } },
+      ],
+    }),
+  },
+  runtimes: {
+    listRuntimes: () => ({ runtimes: [{ version: '2026.9.6' }] }),
+    async *buildRuntime() {
+      yield { progress: { operation: 'build', step: 'download' } };
+      yield { runtime: { version: '2026.9.6' } };
+    },
+    pinRuntime: () => ({ revision: { revision: 9n } }),
+    unpinRuntime: () => ({ revision: { revision: 10n } }),
+    listRuntimeHistory: () => ({ revisions: [{ revision: 9n, version: '2026.9.6' }] }),
+  },
+  audit: { listAudit: () => ({ entries: [{ id: 1n, action: 'tenant.create' }] }) },
+  events: {
+    async *watchEvents() {
+      yield {};
+      yield { event: { id: 1n, reason: 'TenantReady' } };
+    },
+  },
+};
+
+/** A use of each command that ends by itself; how many documents it writes. */
+const uses: Readonly<Record<string, { readonly words: readonly string[]; readonly documents?: 'lines' }>> = {
+  status: { words: [] },
+  events: { words: [], documents: 'lines' },
+  'tenant create': { words: ['mees', '--no-wait'] },
+  'tenant list': { words: [] },
+  'tenant show': { words: ['jente'] },
+  'tenant watch': { words: [], documents: 'lines' },
+  'tenant restart': { words: ['jente'] },
+  'tenant delete': { words: ['jente', '--yes'] },
+  'tenant logs': { words: ['jente'], documents: 'lines' },
+  'tenant open': { words: ['jente'] },
+  'tenant shell': { words: ['jente'] },
+  'config get': { words: ['--org'] },
+  'config set': { words: ['a', '2', '--org', '--no-wait'] },
+  'config unset': { words: ['a', '--org', '--no-wait'] },
+  'config edit': { words: ['--org'] },
+  'config diff': { words: ['jente', '--from', '7', '--to', '7'] },
+  'config history': { words: ['--org'] },
+  'runtime list': { words: [] },
+  'runtime build': { words: [] },
+  'runtime pin': { words: ['2026.9.6', '--org', '--no-wait'] },
+  'runtime unpin': { words: ['--org'] },
+  'runtime history': { words: ['jente'] },
+  'audit list': { words: [] },
+};
+
+const environment = { EDITOR: 'true', PATH: process.env['PATH'] };
+
+test('no two commands have one name', () => {
+  const names = commands.map(nameOf);
+  assert.deepEqual(names, [...new Set(names)]);
+});
+
+for (const command of commands) {
+  const name = nameOf(command);
+
+  test(`${name}: help has a summary, examples of its own, --json and the exit codes`, async () => {
+    assert.ok(command.summary.length > 10);
+    assert.ok(command.examples.length > 0);
+    for (const example of command.examples) assert.match(example.command, new RegExp(`(^| )opencrane ${name}( |$)`));
+    const { exitCode, out, errors } = await runCli([...name.split(' '), '--help'], services);
+    assert.equal(exitCode, 0);
+    assert.equal(errors, '');
+    for (const wanted of ['--json', 'Exit codes:', ...command.examples.map((example) => example.command)]) {
+      assert.ok(out.includes(wanted), `${wanted} is not in\n${out}`);
+    }
+  });
+
+  if (name === 'start') continue; // it starts processes: test/end-to-end
+
+  test(`${name} --json writes JSON and nothing else`, async () => {
+    const use = uses[name];
+    assert.ok(use, 'a use of every command is in the table');
+    const ran = await runCli([...name.split(' '), ...use.words, '--json'], services, { environment });
+    assert.deepEqual({ exitCode: ran.exitCode, errors: ran.errors }, { exitCode: 0, errors: '' });
+    const documents = use.documents === 'lines' ? ran.out.trimEnd().split('\n') : [ran.out];
+    for (const document of documents) assert.doesNotThrow(() => JSON.parse(document), `not JSON: ${document}`);
+  });
+
+  test(`${name} says something to people`, async () => {
+    const words = [
+      ...name.split(' '),
+      ...(uses[name]?.words ?? []),
+      ...(name === 'tenant shell' ? ['--', 'true'] : []),
+    ];
+    const ran = await runCli(words, services, { environment });
+    assert.equal(ran.exitCode, 0, ran.errors);
+    if (name === 'tenant shell') return; // what ran in it speaks for itself
+    assert.notEqual(ran.out.trim(), '');
+    assert.throws(() => JSON.parse(ran.out));
+  });
+}
+
+test('every use of an example is one that the command takes', async () => {
+  for (const { command } of commands.flatMap(({ examples }) => examples)) {
+    const [line = ''] = command.replace(/^.*?\bopencrane /, '').split(' | ');
+    const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+      ([, one, two, three]) => one ?? two ?? three ?? '',
+    );
+    const { errors } = await runCli(words.filter((word) => word !== '--').concat('--help'), services);
+    assert.equal(errors, '', command);
+  }
+});
