@@ -49,17 +49,13 @@ export class ConfigApplier implements Applier {
 
   /**
    * Before OpenClaw is started: lays the last applied configuration over the file, so that drift and a restored state
-   * don't survive a boot. When the version to start refuses that, the file stays as it is and drift shows.
+   * don't survive a boot. Where that cannot be done, as when the version to start refuses a key, OpenClaw starts with
+   * the file as it is, and drift shows: a tenant that boots is worth more than a file in order.
    */
   async renderForBoot(signal: AbortSignal): Promise<void> {
     if (this.#pushing) return; // our own restart: the file is what is being tried
     await this.#inTurn(async () => {
-      await this.#ports.files.sweep();
-      await this.#recover();
-      const record = await this.#ports.files.readManaged();
-      // A tenant for whom nobody wrote a layer still needs what OpenCrane itself manages.
-      const { digest, offered } = record ?? { digest: digestOfJson({}), offered: {} };
-      const outcome = await this.#renderStopped(await this.#change(digest, offered), signal);
+      const outcome = await this.#attempt(() => this.#render(signal), signal);
       if (outcome.state === 'failed') this.#ports.log.warn({ outcome }, 'the managed configuration does not fit');
     });
   }
@@ -72,7 +68,7 @@ export class ConfigApplier implements Applier {
       return this.#attempt(async () => {
         const change = await this.#change(record.digest, record.offered);
         return this.#push(() => pushToRunning(this.#ports, change, signal), change);
-      });
+      }, signal);
     });
   }
 
@@ -98,15 +94,24 @@ export class ConfigApplier implements Applier {
       if (cutOff) return this.#push(() => restartInto(this.#ports, change, signal), change);
       if (running) return this.#push(() => pushToRunning(this.#ports, change, signal), change);
       return this.#renderStopped(change, signal);
-    });
+    }, signal);
+  }
+
+  async #render(signal: AbortSignal): Promise<Outcome> {
+    const { files } = this.#ports;
+    await files.sweep();
+    await this.#recover();
+    // A tenant for whom nobody wrote a layer still needs what OpenCrane itself manages.
+    const { digest, offered } = (await files.readManaged()) ?? { digest: digestOfJson({}), offered: {} };
+    return this.#renderStopped(await this.#change(digest, offered), signal);
   }
 
   /** A failure is an outcome; only the end of the agent is thrown. */
-  async #attempt(work: () => Promise<Outcome>): Promise<Outcome> {
+  async #attempt(work: () => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
     try {
       return await work();
     } catch (cause) {
-      if (isAbort(cause)) throw cause;
+      if (isAbort(cause) || signal.aborted) throw cause;
       const error = toOpenCraneError(cause, 'applying the configuration');
       if (error.code === 'internal') this.#ports.log.error({ err: error }, 'applying the configuration failed');
       return { state: 'failed', reason: error.reason, message: error.message, path: error.field };

@@ -1,5 +1,5 @@
 /** The files of a tenant's configuration: OpenClaw's own, and what we remember about it. Every write is whole or absent. */
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { isJsonObject, type Json, type JsonObject } from '@opencrane/kit/canonical-json.ts';
@@ -108,7 +108,7 @@ export class ConfigFiles {
     return this.#at(`candidate-${name}.json`);
   }
 
-  /** Takes away what a killed agent left: drafts and candidates. */
+  /** Makes the folders, and takes away what a killed agent left in them: drafts and candidates. */
   async sweep(): Promise<void> {
     await removeMatching(this.#state, /^openclaw\.json\..*\.draft$/);
     await removeMatching(this.folder, /^candidate-|\.draft$/);
@@ -159,6 +159,7 @@ function parseOrUndefined(text: string): unknown {
 }
 
 async function removeMatching(folder: string, name: RegExp): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const names = await readdir(folder);
   await Promise.all(names.filter((each) => name.test(each)).map((each) => rm(join(folder, each), { force: true })));
 }

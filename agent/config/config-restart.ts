@@ -32,7 +32,7 @@ export async function restartInto(ports: PushPorts, change: Change, signal: Abor
     faultPoint('config:restarted');
     downtimeMillis += await inEffect(ports, change, timeouts.restartMillis, signal);
   } catch (cause) {
-    if (isAbort(cause)) throw cause; // the attempt is on disk: the next agent decides
+    if (isAbort(cause) || signal.aborted) throw cause; // the attempt is on disk: the next agent decides
     await openclaw.restart('back to the last good configuration', () => files.restoreLive(previousText), signal);
     await files.removeAttempt();
     throw new OpenCraneError(
