@@ -18,6 +18,9 @@ import { changedPaths, mergePatchBetween, mergeThreeWays, replacedArrays } from 
 /** The live file moves on while we look; each try starts from a fresh look. */
 const MOST_TRIES = 5;
 const CONNECT_EVERY_MILLIS = 200;
+const MOST_QUESTIONS = 200;
+/** `gateway.controlUi.basePath`: what takes a restart is told by its first keys. */
+const SECTION_DEPTH = 3;
 
 /** Pushes a change; throws `invalid_argument` with OpenClaw's message and path when it refuses it. */
 export async function pushToRunning(ports: PushPorts, change: Change, signal: AbortSignal): Promise<Pushed> {
@@ -128,8 +131,10 @@ async function rewrite(
   }
 }
 
+/** Asks about every leaf; of a change of thousands, about the sections that hold them. */
 async function needsRestart(gateway: ConfigGateway, paths: readonly Path[]): Promise<boolean> {
-  const kinds = await Promise.all(paths.map((path) => gateway.configReloadKind(dotted(path))));
+  const asked = paths.length > MOST_QUESTIONS ? paths.map((path) => path.slice(0, SECTION_DEPTH)) : paths;
+  const kinds = await Promise.all([...new Set(asked.map(dotted))].map((path) => gateway.configReloadKind(path)));
   return kinds.includes('restart');
 }
 
