@@ -20,7 +20,9 @@ export function tenantLayout(home: string, tenant: string) {
     logs: at('logs'),
     log: (program: LogProgram) => at('logs', `${program}.log`),
     agent: { lock: at('agent', 'lock'), pid: at('agent', 'agent.pid') },
+    agentStartedWith: at('agent', 'started-with'),
     launcher: { lock: at('run', 'launcher.lock'), pid: at('run', 'launcher.pid') },
+    gatewayLock: at('run', 'gateway.lock'),
   } as const;
 }
 

@@ -3,27 +3,29 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import { AGENT_TOKEN_MILLIS, type AgentTokens } from '../identity/agent-tokens.ts';
+import type { AgentTokens } from '../identity/agent-tokens.ts';
 import { readOrCreateSecret } from '../identity/secret-file.ts';
 import type { Access, LogProgram, Platform, Retention } from '../tenants/ports.ts';
-import { chooseGatewayPort, readGatewayPort } from './gateway-port.ts';
+import { AgentTokenFiles } from './agent-token-files.ts';
+import type { DetachedSpec } from './detached.ts';
+import { GatewayPorts, readGatewayPort } from './gateway-port.ts';
 import { makeFolders, type TenantLayout, tenantLayout } from './layout.ts';
 import { readLog } from './log-reader.ts';
 import { Program, type ProgramSpec } from './program.ts';
+import { TenantPrograms } from './tenant-programs.ts';
 
 /** What the platform needs. */
 export type LocalPlatformOptions = {
   readonly home: string;
   /** `host:port` for agents; known once the agent plane listens. */
   readonly agentAddress: () => string;
-  readonly tokens: AgentTokens;
+  readonly tokens: Pick<AgentTokens, 'issue'>;
   /** The command lines of the two programs, without arguments of their own. */
-  readonly commands: { readonly agent: ProgramSpec['command']; readonly launcher: ProgramSpec['command'] };
+  readonly commands: { readonly agent: DetachedSpec['command']; readonly launcher: DetachedSpec['command'] };
   /** The coordinator's own environment; what tenants need of it is handed down. */
   readonly environment: NodeJS.ProcessEnv;
   readonly logLevel: string;
@@ -32,55 +34,64 @@ export type LocalPlatformOptions = {
   readonly log: Logger;
 };
 
-/** For OpenClaw to finish its turns (315 s) and leave (15 s), and some for the launcher. */
-const LAUNCHER_STOP_MILLIS = 345_000;
-const AGENT_STOP_MILLIS = 10_000;
+/** For the launcher, to let OpenClaw finish its turns (315 s) and leave (15 s); for the agent, which has nothing to finish. */
+const STOP_MILLIS = { launcher: 345_000, agent: 10_000 } as const;
 
-/** Variables of ours that are not for tenants: keys to the coordinator, and what npm sets for its scripts. */
+/** Variables that are not for tenants: keys to the coordinator, and what npm sets for its scripts. */
 const withheld = /^(OPENCRANE_(TOKEN|SERVER|HOME)$|npm_|NODE_OPTIONS$)/;
-
-type RunningTenant = { readonly agent: Program; readonly launcher: Program };
 
 /** The platform. It stops everything when the coordinator stops, and leaves everything running when the coordinator crashes. */
 export class LocalPlatform implements Platform, Part {
   readonly name = 'local platform';
   readonly #options: LocalPlatformOptions;
-  readonly #tenants = new Map<string, Promise<RunningTenant>>();
-  readonly #abort = new AbortController();
-  #refreshing: Promise<void> | undefined;
+  readonly #running = new Map<string, Promise<TenantPrograms>>();
+  readonly #ports: GatewayPorts;
+  readonly #tokens: AgentTokenFiles;
 
   constructor(options: LocalPlatformOptions) {
+    const { tokens, clock, log, random } = options;
     this.#options = options;
+    this.#ports = new GatewayPorts(() => this.#takenPorts(), random);
+    this.#tokens = new AgentTokenFiles({
+      issue: (tenant) => tokens.issue(tenant, randomUUID()),
+      file: (tenant) => this.#layout(tenant).agentToken,
+      clock,
+      log,
+    });
   }
 
   start(): void {
-    this.#refreshing = this.#refreshTokens();
+    this.#tokens.start();
   }
 
   async stop(hurry: AbortSignal): Promise<void> {
-    this.#abort.abort('the coordinator stops');
-    await this.#refreshing;
-    const running = await Promise.all(this.#tenants.values());
-    await Promise.all(running.map((tenant) => stopTenant(tenant, hurry)));
-    this.#tenants.clear();
+    await this.#tokens.stop();
+    const started = await Promise.allSettled(this.#running.values());
+    const running = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const stopped = await Promise.allSettled(running.map((programs) => programs.stop(hurry)));
+    this.#running.clear();
+    const failures = stopped.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    if (failures.length > 0) throw new AggregateError(failures, 'some tenants failed to stop');
   }
 
   async ensure(tenant: string): Promise<void> {
-    let running = this.#tenants.get(tenant);
+    let running = this.#running.get(tenant);
     if (running === undefined) {
       running = this.#begin(tenant);
-      this.#tenants.set(tenant, running);
-      running.catch(() => this.#tenants.delete(tenant)); // the next call tries again
+      this.#running.set(tenant, running);
+      running.catch(() => this.#running.delete(tenant)); // the next call tries again
     }
     await running;
   }
 
   async remove(tenant: string, retention: Retention): Promise<{ readonly retainedAt: string }> {
-    const running = await this.#tenants.get(tenant);
-    this.#tenants.delete(tenant);
-    if (running !== undefined) await stopTenant(running, AbortSignal.timeout(LAUNCHER_STOP_MILLIS));
     const { data } = this.#layout(tenant);
     if (!existsSync(data)) return { retainedAt: '' };
+    // One whose delete a crashed coordinator has begun was not started by us, and may run all the same.
+    const programs = (await this.#running.get(tenant)) ?? this.#programs(tenant, 0);
+    await programs.stop(new AbortController().signal);
+    this.#running.delete(tenant);
+    this.#tokens.forget(tenant);
     if (retention === 'delete') {
       await rm(data, { recursive: true, force: true });
       return { retainedAt: '' };
@@ -102,16 +113,7 @@ export class LocalPlatform implements Platform, Part {
   async access(tenant: string): Promise<Access> {
     const layout = this.#layout(tenant);
     const port = await readGatewayPort(layout.platform);
-    if (port === undefined) {
-      throw new OpenCraneError(
-        'failed_precondition',
-        'tenant_not_set_up',
-        `signing in to ${tenant}: it is not set up yet`,
-        {
-          mend: `wait until \`opencrane tenant show ${tenant}\` says ready`,
-        },
-      );
-    }
+    if (port === undefined) throw notSetUp(tenant);
     const token = await gatewayToken(layout);
     const path = [layout.bin, dirname(process.execPath), this.#options.environment['PATH'] ?? ''].join(delimiter);
     return {
@@ -123,30 +125,39 @@ export class LocalPlatform implements Platform, Part {
     };
   }
 
-  async #begin(tenant: string): Promise<RunningTenant> {
+  async #begin(tenant: string): Promise<TenantPrograms> {
     const layout = this.#layout(tenant);
     await makeFolders(layout);
     await gatewayToken(layout);
-    const port =
-      (await readGatewayPort(layout.platform)) ??
-      (await chooseGatewayPort(layout.platform, await this.#takenPorts(), this.#options.random));
-    await this.#writeToken(tenant);
-    const tools = {
-      clock: this.#options.clock,
-      random: this.#options.random,
-      log: this.#options.log.child({ tenant }),
-    };
-    const running = {
-      launcher: new Program(this.#spec(tenant, 'launcher', port), tools),
-      agent: new Program(this.#spec(tenant, 'agent', port), tools),
-    };
-    await Promise.all([running.launcher.keep(), running.agent.keep()]);
-    return running;
+    const port = await this.#ports.assign(layout.platform);
+    await this.#tokens.keep(tenant);
+    const programs = this.#programs(tenant, port);
+    await programs.keep();
+    return programs;
   }
 
-  #spec(tenant: string, program: 'agent' | 'launcher', port: number): ProgramSpec {
-    const { home, agentAddress, commands, environment, logLevel } = this.#options;
+  #programs(tenant: string, port: number): TenantPrograms {
+    const { clock, random } = this.#options;
+    const tools = { clock, random, log: this.#options.log.child({ tenant }) };
     const layout = this.#layout(tenant);
+    const address = this.#options.agentAddress();
+    // An agent dials the coordinator it was started by. The launcher dials nobody, and OpenClaw would end with it.
+    const startedWith = { file: layout.agentStartedWith, value: address };
+    return new TenantPrograms({
+      tenant,
+      agent: new Program({ ...this.#spec(layout, 'agent', { tenant, port, address }), startedWith }, tools),
+      launcher: new Program(this.#spec(layout, 'launcher', { tenant, port, address }), tools),
+      gatewayLock: layout.gatewayLock,
+      clock,
+    });
+  }
+
+  #spec(
+    layout: TenantLayout,
+    program: 'agent' | 'launcher',
+    { tenant, port, address }: { readonly tenant: string; readonly port: number; readonly address: string },
+  ): ProgramSpec {
+    const { home, commands, environment, logLevel } = this.#options;
     const handedDown = Object.entries(environment).filter(([name]) => !withheld.test(name));
     return {
       name: program,
@@ -156,7 +167,7 @@ export class LocalPlatform implements Platform, Part {
         OPENCRANE_TENANT: tenant,
         OPENCRANE_DATA: layout.data,
         OPENCRANE_RUNTIMES: join(home, 'runtimes'),
-        OPENCRANE_COORDINATOR: agentAddress(),
+        OPENCRANE_COORDINATOR: address,
         OPENCRANE_TOKEN_FILE: layout.agentToken,
         OPENCRANE_GATEWAY_PORT: String(port),
         OPENCRANE_LOG_LEVEL: logLevel,
@@ -165,8 +176,8 @@ export class LocalPlatform implements Platform, Part {
       },
       folder: layout.data,
       log: layout.log(program),
-      lock: layout[program].lock,
-      pid: layout[program].pid,
+      marks: layout[program],
+      stopMillis: STOP_MILLIS[program],
     };
   }
 
@@ -179,31 +190,15 @@ export class LocalPlatform implements Platform, Part {
     const ports = await Promise.all(names.map((name) => readGatewayPort(this.#layout(name).platform)));
     return new Set(ports.filter((port) => port !== undefined));
   }
-
-  async #writeToken(tenant: string): Promise<void> {
-    await writeFileAtomically(this.#layout(tenant).agentToken, await this.#options.tokens.issue(tenant, randomUUID()));
-  }
-
-  async #refreshTokens(): Promise<void> {
-    const { clock, log } = this.#options;
-    while (!this.#abort.signal.aborted) {
-      await clock.sleep(AGENT_TOKEN_MILLIS / 2, this.#abort.signal).catch(() => {});
-      if (this.#abort.signal.aborted) return;
-      for (const tenant of this.#tenants.keys()) {
-        await this.#writeToken(tenant).catch((cause) =>
-          log.error({ err: cause, tenant }, 'writing the agent’s token failed'),
-        );
-      }
-    }
-  }
-}
-
-/** The agent goes first: it would start again what the launcher stops. */
-async function stopTenant({ agent, launcher }: RunningTenant, hurry: AbortSignal): Promise<void> {
-  await agent.stop(AGENT_STOP_MILLIS, hurry);
-  await launcher.stop(LAUNCHER_STOP_MILLIS, hurry);
 }
 
 function gatewayToken({ gatewayToken }: TenantLayout): Promise<string> {
   return readOrCreateSecret(gatewayToken, () => randomBytes(24).toString('base64url'));
+}
+
+function notSetUp(tenant: string): OpenCraneError {
+  const what = `signing in to ${tenant}: it is not set up yet`;
+  return new OpenCraneError('failed_precondition', 'tenant_not_set_up', what, {
+    mend: `wait until \`opencrane tenant show ${tenant}\` says ready`,
+  });
 }

@@ -1,48 +1,46 @@
 /**
- * Keeps one program of a tenant running, across its crashes and across ours.
+ * Keeps one program of a tenant running, across its ends and across ours.
  *
- *   stopped ──keep──▶ found running, or spawned ──▶ running ──ended──▶ resting (backoff) ──▶ spawned …
- *       ◀──────────────────────── stop ────────────────────────────────────┘
+ *   observe ▶ adopt, replace or start (next-step.ts) ▶ it ends ▶ rest (backoff) ▶ observe …      until `stop`
  *
- * A program holds a process lock while it lives (kit/process-lock.ts) and writes its pid beside it, so that a coordinator
- * that comes after a crash finds it and does not start a second one.
+ * A program holds a process lock while it lives and writes its pid beside it, so that a coordinator that comes after a
+ * crash finds it and does not start a second one.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { backoffMillis } from '@opencrane/kit/backoff.ts';
+import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
+import { messageOf, systemCode } from '@opencrane/kit/errors.ts';
 import { processExists } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { findLiving, isAlive, type Marks } from './alive.ts';
+import { type DetachedSpec, startDetached } from './detached.ts';
+import { nextStep, restAfter } from './next-step.ts';
 
-/** How to start a program and how to find it again. */
-export type ProgramSpec = {
+/** How to start a program, how to find it again, and how long it may take to end. */
+export type ProgramSpec = DetachedSpec & {
   readonly name: string;
-  readonly command: readonly [file: string, ...args: string[]];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly folder: string;
-  readonly log: string;
-  readonly lock: string;
-  readonly pid: string;
+  readonly marks: Marks;
+  /** What must be the same for a program that is found running to be kept, and the file that remembers it. */
+  readonly startedWith?: { readonly file: string; readonly value: string };
+  readonly stopMillis: number;
 };
 
 /** What keeping a program takes. */
 export type ProgramTools = { readonly clock: Clock; readonly random: () => number; readonly log: Logger };
 
-const RESTART = { firstMillis: 500, maxMillis: 30_000 };
-/** A program that lived this long was well; its next crash starts the backoff anew. */
-const WELL_MILLIS = 60_000;
-/** How often an adopted process, which is not our child, is looked at. */
+/** How often a process that is not our child is looked at. */
 const LOOK_MILLIS = 500;
-const LOG_ROTATE_BYTES = 10 * 1024 ** 2;
+/** How often one that is told to end is looked at. */
+const END_LOOK_MILLIS = 50;
+/** What is left to a program when nobody wants to wait any longer. */
+const HURRY_MILLIS = 5_000;
 
-/** One program. */
+/** One program. Kept once, stopped once. */
 export class Program {
   readonly #spec: ProgramSpec;
   readonly #tools: ProgramTools;
-  #stopping = new AbortController();
-  #pid = 0;
+  readonly #stopping = new AbortController();
+  /** Our own child, which we hear the end of; 0 when there is none. */
+  #child = 0;
   #keeping: Promise<void> | undefined;
 
   constructor(spec: ProgramSpec, tools: ProgramTools) {
@@ -50,96 +48,94 @@ export class Program {
     this.#tools = tools;
   }
 
-  /** Keeps it running from now on; resolves when it was found or spawned. */
+  /** Keeps it running from now on; resolves when it was found or started. */
   async keep(): Promise<void> {
-    if (this.#keeping !== undefined) return;
-    this.#stopping = new AbortController();
-    const first = Promise.withResolvers<void>();
-    this.#keeping = this.#keep(first.resolve);
-    await Promise.race([first.promise, this.#keeping]);
+    const up = Promise.withResolvers<void>();
+    this.#keeping ??= this.#keep(up.resolve);
+    await Promise.race([up.promise, this.#keeping]);
   }
 
   /**
-   * Ends it: SIGTERM, and SIGKILL when `budgetMillis` has passed or `hurry` has fired and it did not end in five seconds.
-   * Resolves when the process is gone.
+   * Ends it: SIGTERM, and SIGKILL when its time is over, or `hurry` has fired and it did not end soon after.
+   * Resolves when the process is gone. Works for one that an earlier coordinator has started, too.
    */
-  async stop(budgetMillis: number, hurry: AbortSignal): Promise<void> {
+  async stop(hurry: AbortSignal): Promise<void> {
     this.#stopping.abort('stopped');
-    const pid = this.#pid || this.#find();
-    if (pid !== 0) await this.#end(pid, budgetMillis, hurry);
+    const pid = this.#child || (await findLiving(this.#spec.marks));
+    if (pid !== 0) await this.#end(pid, hurry);
     await this.#keeping;
-    this.#keeping = undefined;
   }
 
   async #keep(up: () => void): Promise<void> {
     const { clock, random, log } = this.#tools;
-    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
+    const stopping = this.#stopping.signal;
+    let endsInARow = 0;
+    while (!stopping.aborted) {
       const began = clock.monotonic();
-      const found = this.#find();
-      const ended = found !== 0 ? this.#adopted(found) : this.#spawned();
-      up();
-      const how = await ended;
-      this.#pid = 0;
-      if (this.#stopping.signal.aborted) return;
-      if (clock.monotonic() - began > WELL_MILLIS) attempt = 0;
-      const rest = backoffMillis(attempt, RESTART, random);
-      log.warn({ program: this.#spec.name, how, restMillis: rest }, 'a program of a tenant ended and is started again');
-      await clock.sleep(rest, this.#stopping.signal).catch(() => {});
+      const how = await this.#runOnce(up).catch((cause: unknown) => messageOf(cause));
+      if (stopping.aborted) return;
+      const rest = restAfter(endsInARow, clock.monotonic() - began, random);
+      endsInARow = rest.endsInARow;
+      log.warn({ program: this.#spec.name, how, restMillis: rest.restMillis }, 'a program ended and is started again');
+      await clock.sleep(rest.restMillis, stopping).catch(() => {}); // stopped meanwhile
     }
   }
 
-  /** The pid of a program that runs already, or 0. The lock decides; a pid alone may have come again. */
-  #find(): number {
-    const pid = readPid(this.#spec.pid);
-    if (pid === 0 || !processExists(pid)) return 0;
-    return isLocked(this.#spec.lock) ? pid : 0;
+  /** Resolves with how it ended. */
+  async #runOnce(up: () => void): Promise<string> {
+    const { marks, startedWith } = this.#spec;
+    const pid = await findLiving(marks);
+    const known = startedWith && (await readFileIfExists(startedWith.file));
+    const step = nextStep({ pid, startedWith: known }, startedWith?.value);
+    if (step === 'replace') await this.#end(pid, this.#stopping.signal);
+    if (startedWith && step !== 'adopt') await writeFileAtomically(startedWith.file, startedWith.value);
+    if (this.#stopping.signal.aborted) return 'it is not wanted any more';
+    const ended = step === 'adopt' ? this.#adopted(pid) : this.#started();
+    up();
+    return ended;
   }
 
   async #adopted(pid: number): Promise<string> {
-    this.#pid = pid;
-    this.#tools.log.info({ program: this.#spec.name, pid }, 'found running');
-    while (processExists(pid)) await this.#tools.clock.sleep(LOOK_MILLIS);
+    const { clock, log } = this.#tools;
+    log.info({ program: this.#spec.name, pid }, 'found running');
+    while (isAlive(pid, this.#spec.marks.lock)) await clock.sleep(LOOK_MILLIS);
     return 'it ended';
   }
 
-  #spawned(): Promise<string> {
-    const { command, environment, folder, log } = this.#spec;
-    const [file, ...args] = command;
-    rotate(log);
-    const output = openSync(log, 'a', 0o600);
-    let child: ChildProcess;
+  async #started(): Promise<string> {
+    const { pid, ended } = startDetached(this.#spec);
+    this.#child = pid;
     try {
-      // In a session of its own, so that neither Ctrl-C in our terminal nor our death reaches it.
-      child = spawn(file, args, { cwd: folder, env: environment, detached: true, stdio: ['ignore', output, output] });
+      return await ended;
     } finally {
-      closeSync(output);
+      this.#child = 0;
     }
-    child.unref();
-    this.#pid = child.pid ?? 0;
-    return new Promise((resolve) => {
-      child.once('error', (cause) => resolve(`it could not be started: ${cause.message}`));
-      child.once('exit', (code, signal) =>
-        resolve(signal === null ? `it exited with ${code}` : `it was ended by ${signal}`),
-      );
-    });
   }
 
-  async #end(pid: number, budgetMillis: number, hurry: AbortSignal): Promise<void> {
+  async #end(pid: number, hurry: AbortSignal): Promise<void> {
     const { clock, log } = this.#tools;
     signal(pid, 'SIGTERM');
-    let deadline = clock.monotonic() + budgetMillis;
+    let deadline = clock.monotonic() + this.#spec.stopMillis;
     const hasten = () => {
       signal(pid, 'SIGTERM'); // told twice, a launcher gives its drain up
-      deadline = Math.min(deadline, clock.monotonic() + 5_000);
+      deadline = Math.min(deadline, clock.monotonic() + HURRY_MILLIS);
     };
     if (hurry.aborted) hasten();
     hurry.addEventListener('abort', hasten, { once: true });
-    while (processExists(pid) && clock.monotonic() < deadline) await clock.sleep(50);
-    hurry.removeEventListener('abort', hasten);
-    if (!processExists(pid)) return;
+    try {
+      while (this.#isThere(pid) && clock.monotonic() < deadline) await clock.sleep(END_LOOK_MILLIS);
+    } finally {
+      hurry.removeEventListener('abort', hasten);
+    }
+    if (!this.#isThere(pid)) return;
     log.warn({ program: this.#spec.name, pid }, 'did not end in time and is killed');
     signal(pid, 'SIGKILL');
-    while (processExists(pid)) await clock.sleep(20);
+    while (this.#isThere(pid)) await clock.sleep(END_LOOK_MILLIS);
+  }
+
+  /** A child of ours exists until it has ended, whether it has taken its lock yet or not. */
+  #isThere(pid: number): boolean {
+    return pid === this.#child ? processExists(pid) : isAlive(pid, this.#spec.marks.lock);
   }
 }
 
@@ -149,31 +145,4 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch (cause) {
     if (systemCode(cause) !== 'ESRCH') throw cause;
   }
-}
-
-function readPid(path: string): number {
-  try {
-    return Number.parseInt(readFileSync(path, 'utf8'), 10) || 0;
-  } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return 0;
-    throw cause;
-  }
-}
-
-function isLocked(path: string): boolean {
-  try {
-    takeProcessLock(path, 'a program').release();
-    return false;
-  } catch (cause) {
-    if (cause instanceof OpenCraneError && cause.reason === 'lock_held') return true;
-    throw cause;
-  }
-}
-
-/** Keeps one older log beside the current one. Only done before a start, while nobody writes. */
-function rotate(path: string): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size < LOG_ROTATE_BYTES) return;
-  rmSync(`${path}.1`, { force: true });
-  renameSync(path, `${path}.1`);
 }

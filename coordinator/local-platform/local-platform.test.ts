@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '@opencrane/kit/clock.ts';
+import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { isLocked } from './alive.ts';
+import { tenantLayout } from './layout.ts';
+import { eventually, isThere, pidOf, standInPlatform } from './testing.ts';
+
+const root = await mkdtemp(join(tmpdir(), 'opencrane-platform-'));
+after(() => rm(root, { recursive: true, force: true }));
+const patient = new AbortController().signal;
+const host = fileURLToPath(new URL('./stand-in-host.ts', import.meta.url));
+
+let homes = 0;
+function newHome(): string {
+  homes += 1;
+  return join(root, `home-${homes}`);
+}
+
+/** Both stand-ins, once each holds its lock and has written its pid. */
+async function bothUp(home: string, tenant: string): Promise<{ agent: number; launcher: number }> {
+  const layout = tenantLayout(home, tenant);
+  const up = (program: 'agent' | 'launcher') =>
+    eventually(
+      `the ${program} of ${tenant} runs`,
+      () => isLocked(layout[program].lock) && pidOf(home, tenant, program),
+    );
+  return { agent: await up('agent'), launcher: await up('launcher') };
+}
+
+/** One that is not our child may take a moment from letting go of its lock to being gone. */
+async function assertNothingRuns(home: string, tenant: string): Promise<void> {
+  await eventually('the agent is gone', () => pidOf(home, tenant, 'agent') === 0);
+  await eventually('the launcher is gone', () => pidOf(home, tenant, 'launcher') === 0);
+}
+
+test('a tenant gets private folders, secrets, a token, a port and two processes, and a stop leaves no process', async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  await platform.ensure('jente');
+  const layout = tenantLayout(home, 'jente');
+  const first = await bothUp(home, 'jente');
+  await platform.ensure('jente');
+  assert.deepEqual(await bothUp(home, 'jente'), first, 'a second call changes nothing');
+  assert.equal(statSync(layout.data).mode & 0o777, 0o700);
+  for (const file of [layout.gatewayToken, layout.agentToken]) assert.equal(statSync(file).mode & 0o777, 0o600, file);
+  assert.match(readFileSync(layout.agentToken, 'utf8'), /^token of jente /);
+  assert.equal(readFileSync(layout.log('agent'), 'utf8'), 'agent of 127.0.0.1:1\n');
+  const access = await platform.access('jente');
+  assert.equal(access.token, readFileSync(layout.gatewayToken, 'utf8').trim());
+  assert.match(access.url, new RegExp(`^http://127\\.0\\.0\\.1:\\d+/#token=${access.token}$`));
+  assert.ok(access.shellEnvironment['PATH']?.startsWith(`${layout.bin}:`));
+  await platform.stop(patient);
+  await assertNothingRuns(home, 'jente');
+  assert.match(readFileSync(layout.log('launcher'), 'utf8'), /ended\n$/, 'it was told, not killed');
+});
+
+test('a tenant keeps its port and its gateway token from start to start', async () => {
+  const home = newHome();
+  const access = async () => {
+    const platform = standInPlatform(home);
+    await platform.ensure('jente');
+    const { url } = await platform.access('jente');
+    await platform.stop(patient);
+    return url;
+  };
+  assert.equal(await access(), await access());
+});
+
+test('tenants that are made at one moment get different ports', async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  const names = ['a', 'b', 'c'];
+  await Promise.all(names.map((name) => platform.ensure(name)));
+  const urls = await Promise.all(names.map(async (name) => new URL((await platform.access(name)).url).port));
+  assert.equal(new Set(urls).size, names.length, String(urls));
+  await platform.stop(patient);
+  for (const name of names) await assertNothingRuns(home, name);
+});
+
+test('a program that is killed comes back by itself; the other one is left alone', async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  await platform.ensure('jente');
+  const before = await bothUp(home, 'jente');
+  process.kill(before.agent, 'SIGKILL');
+  await eventually(
+    'another agent',
+    () => pidOf(home, 'jente', 'agent') !== before.agent && pidOf(home, 'jente', 'agent'),
+  );
+  assert.equal((await bothUp(home, 'jente')).launcher, before.launcher);
+  await platform.stop(patient);
+  await assertNothingRuns(home, 'jente');
+});
+
+test('a platform that is killed leaves its tenants running, and the next one finds them', async () => {
+  const home = newHome();
+  await runHost(home, 'jente', async (child) => {
+    const before = await bothUp(home, 'jente');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.deepEqual(await bothUp(home, 'jente'), before, 'they serve on');
+    const platform = standInPlatform(home);
+    await platform.ensure('jente');
+    assert.deepEqual(await bothUp(home, 'jente'), before, 'adopted, not started again');
+    process.kill(before.launcher, 'SIGKILL');
+    const launcher = () => pidOf(home, 'jente', 'launcher');
+    await eventually('an adopted one is kept, too', () => launcher() !== before.launcher && launcher());
+    await bothUp(home, 'jente');
+    await platform.stop(patient);
+    await assertNothingRuns(home, 'jente');
+  });
+});
+
+test('an agent that dials a coordinator that is gone is replaced; the launcher, and OpenClaw with it, stays', async () => {
+  const home = newHome();
+  await runHost(home, 'jente', async (child) => {
+    const before = await bothUp(home, 'jente');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const platform = standInPlatform(home, '127.0.0.1:2');
+    await platform.ensure('jente');
+    const now = await bothUp(home, 'jente');
+    assert.notEqual(now.agent, before.agent);
+    assert.equal(now.launcher, before.launcher);
+    await platform.stop(patient);
+    await assertNothingRuns(home, 'jente');
+  });
+});
+
+test('a delete that a crash cut off stops what still runs before it takes the data away', async () => {
+  const home = newHome();
+  await runHost(home, 'jente', async (child) => {
+    await bothUp(home, 'jente');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const platform = standInPlatform(home); // it was never told to ensure the tenant
+    const { agent, launcher } = await bothUp(home, 'jente');
+    assert.deepEqual(await platform.remove('jente', 'delete'), { retainedAt: '' });
+    assert.equal(existsSync(tenantLayout(home, 'jente').data), false);
+    await eventually('both are gone', () => !isThere(agent) && !isThere(launcher));
+  });
+});
+
+test('what is retained is moved, with everything in it; a tenant that is gone is no error', async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  await platform.ensure('jente');
+  await bothUp(home, 'jente');
+  writeFileSync(join(tenantLayout(home, 'jente').state, 'precious'), 'kept');
+  const { retainedAt } = await platform.remove('jente', 'retain');
+  assert.equal(readFileSync(join(retainedAt, 'state', 'precious'), 'utf8'), 'kept');
+  assert.equal(existsSync(tenantLayout(home, 'jente').data), false);
+  assert.deepEqual(await platform.remove('jente', 'retain'), { retainedAt: '' });
+  await platform.stop(patient);
+});
+
+test('when hurried, a program that does not listen is killed', async () => {
+  const home = newHome();
+  const platform = standInPlatform(home, '127.0.0.1:1', hasty());
+  await platform.ensure('jente');
+  await bothUp(home, 'jente');
+  writeFileSync(join(tenantLayout(home, 'jente').data, 'stubborn'), '');
+  await platform.stop(AbortSignal.abort());
+  await assertNothingRuns(home, 'jente');
+});
+
+test('data is not taken away while an OpenClaw holds the state', async () => {
+  const home = newHome();
+  const layout = tenantLayout(home, 'jente');
+  mkdirSync(layout.data, { recursive: true });
+  const other = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { takeProcessLock } from ${JSON.stringify(import.meta.resolve('@opencrane/kit/process-lock.ts'))};
+       takeProcessLock(${JSON.stringify(layout.gatewayLock)}, 'OpenClaw'); console.log('held'); setInterval(() => {}, 60_000);`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  try {
+    await once(other.stdout, 'data');
+    const platform = standInPlatform(home, '127.0.0.1:1', hasty());
+    await assert.rejects(platform.remove('jente', 'delete'), { code: 'failed_precondition', reason: 'state_in_use' });
+    assert.ok(existsSync(layout.data));
+  } finally {
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+  }
+  takeProcessLock(layout.gatewayLock, 'the test').release(); // free again
+});
+
+test('getting into a tenant that was never set up says what to wait for', async () => {
+  await assert.rejects(standInPlatform(newHome()).access('jente'), {
+    code: 'failed_precondition',
+    reason: 'tenant_not_set_up',
+  });
+});
+
+/** A clock on which a minute takes a second. */
+function hasty() {
+  return {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() * 60,
+  };
+}
+
+/** Runs a platform in a process of its own, up when `body` begins and gone afterwards. */
+async function runHost(home: string, tenant: string, body: (child: ChildProcess) => Promise<void>): Promise<void> {
+  const child = spawn(process.execPath, [host, home, tenant], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await once(child.stdout, 'data');
+    await body(child);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { readCoordinatorSettings } from './settings.ts';
+
+test('without flags and variables it is the folder below, and the documented ports', () => {
+  assert.deepEqual(readCoordinatorSettings([], {}), {
+    home: resolve('.opencrane'),
+    adminPort: 8720,
+    agentPort: 8721,
+    database: resolve('.opencrane', 'coordinator.sqlite'),
+    logLevel: 'info',
+  });
+});
+
+test('a flag wins over its variable, and a variable over the default', () => {
+  const settings = readCoordinatorSettings(['--admin-port', '0', '--database=postgres://db/x'], {
+    OPENCRANE_ADMIN_PORT: '9000',
+    OPENCRANE_AGENT_PORT: '9001',
+    OPENCRANE_HOME: '/srv/crane',
+  });
+  assert.deepEqual(settings, {
+    home: '/srv/crane',
+    adminPort: 0,
+    agentPort: 9001,
+    database: 'postgres://db/x',
+    logLevel: 'info',
+  });
+});
+
+const wrong = [
+  { reason: 'a port that is no number', args: ['--admin-port', 'http'], variables: {}, field: 'admin-port' },
+  { reason: 'a port past the last', args: ['--agent-port', '65536'], variables: {}, field: 'agent-port' },
+  { reason: 'a variable that is no port', args: [], variables: { OPENCRANE_ADMIN_PORT: '-1' }, field: 'admin-port' },
+  { reason: 'a level that there is not', args: ['--log-level', 'loud'], variables: {}, field: 'log-level' },
+];
+
+for (const { reason, args, variables, field } of wrong) {
+  test(`${reason} is refused by name, with the flag and the variable to change`, () => {
+    assert.throws(
+      () => readCoordinatorSettings(args, variables),
+      (error: Error & { code?: string; field?: string; mend?: string }) => {
+        assert.equal(error.code, 'invalid_argument');
+        assert.equal(error.field, field);
+        assert.match(error.mend ?? '', new RegExp(`--${field}.*OPENCRANE_`));
+        return true;
+      },
+    );
+  });
+}
+
+test('a flag that there is not is refused with those there are', () => {
+  assert.throws(() => readCoordinatorSettings(['--hoem', 'x'], {}), {
+    code: 'invalid_argument',
+    reason: 'flag_unknown',
+    mend: /--home, --admin-port/,
+  });
+});
