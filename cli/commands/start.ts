@@ -12,6 +12,9 @@ import { type Context, command } from './command.ts';
 /** The tenant that a coordinator without any begins with. */
 const FIRST_TENANT = 'jente';
 
+/** Between a broken connection and the news that the coordinator is gone. */
+const GRACE_MILLIS = 500;
+
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** The command. */
@@ -94,13 +97,15 @@ async function stopOnInterrupt({ interrupts, output }: Context, child: Coordinat
 }
 
 /** The start did not work out by itself. A coordinator that still lives is stopped: nothing stays behind. */
-async function failed({ output }: Context, child: CoordinatorChild, thrown: unknown): Promise<never> {
+async function failed({ output, clock }: Context, child: CoordinatorChild, thrown: unknown): Promise<never> {
   const error = callError(thrown);
-  if (error.reason !== 'coordinator_ended') {
-    output.line('stopping the coordinator…');
-    child.stop();
-    await child.exited;
-  }
+  if (error.reason === 'coordinator_ended') throw error;
+  // A connection breaks a moment before the end of the process is told.
+  const over = await Promise.race([child.exited, clock.sleep(GRACE_MILLIS)]);
+  if (over) throw await child.didNotStart(over);
+  output.line('stopping the coordinator…');
+  child.stop();
+  await child.exited;
   throw error;
 }
 

@@ -83,9 +83,13 @@ export class CoordinatorChild {
   async didNotStart(exit: Exit): Promise<OpenCraneError> {
     const how = exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`;
     const words = await this.#lastWords();
+    // Only one that ended by itself had time to say why; tenants that run do not need it.
+    const mend = exit.signal
+      ? 'start again: it finds its tenants, which serve on'
+      : 'mend what it says, and start again';
     return new OpenCraneError('unavailable', 'coordinator_ended', `the coordinator ${how}:\n${words}`, {
       field: this.log,
-      mend: 'mend what it says, and start again',
+      mend,
     });
   }
 
