@@ -12,6 +12,7 @@ import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
 import { faultPoint } from '../fault-point.ts';
+import { isLauncherAway } from '../launcher/client.ts';
 import { composeManaged } from './base-config.ts';
 import type { Change, Pushed, PushPorts } from './change.ts';
 import { type ManagedRecord, textOf } from './config-files.ts';
@@ -72,11 +73,12 @@ export class ConfigApplier implements Applier {
     });
   }
 
-  /** What is in effect by the live file; undefined before the first configuration, and while the file cannot be read. */
+  /** What is in effect by the live file; undefined before the first configuration, in a push, and while the file cannot be read. */
   async seen(): Promise<ConfigSeen | undefined> {
     const { files } = this.#ports;
+    if (this.#pushing) return undefined; // the file is ahead of the record, which is no drift
     const [record, file] = [await files.readManaged(), await files.readLive()];
-    if (record === undefined || file.state !== 'read') return undefined;
+    if (this.#pushing || record === undefined || file.state !== 'read') return undefined;
     return {
       drift: driftOf(record.document, file.document, record.respelled).map(formatPath),
       effectiveDigest: digestOfJson(project(record.offered, file.document, record.respelled)),
@@ -106,12 +108,12 @@ export class ConfigApplier implements Applier {
     return this.#renderStopped(await this.#change(digest, offered), signal);
   }
 
-  /** A failure is an outcome; only the end of the agent is thrown. */
+  /** A failure is an outcome. The agent's end is thrown, and that the launcher is away: neither says anything about it. */
   async #attempt(work: () => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
     try {
       return await work();
     } catch (cause) {
-      if (isAbort(cause) || signal.aborted) throw cause;
+      if (isAbort(cause) || signal.aborted || isLauncherAway(cause)) throw cause;
       const error = toOpenCraneError(cause, 'applying the configuration');
       if (error.code === 'internal') this.#ports.log.error({ err: error }, 'applying the configuration failed');
       return { state: 'failed', reason: error.reason, message: error.message, path: error.field };

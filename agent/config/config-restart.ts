@@ -7,6 +7,7 @@
 import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { isAbort, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { faultPoint } from '../fault-point.ts';
+import { isLauncherAway } from '../launcher/client.ts';
 import { type Change, inEffect, type Pushed, type PushPorts, validated } from './change.ts';
 import { type LiveFile, textOf } from './config-files.ts';
 import { mergeThreeWays } from './three-way-merge.ts';
@@ -32,7 +33,8 @@ export async function restartInto(ports: PushPorts, change: Change, signal: Abor
     faultPoint('config:restarted');
     downtimeMillis += await inEffect(ports, change, timeouts.restartMillis, signal);
   } catch (cause) {
-    if (isAbort(cause) || signal.aborted) throw cause; // the attempt is on disk: the next agent decides
+    // The attempt is on disk: the next try decides, of this agent or of the next.
+    if (isAbort(cause) || signal.aborted || isLauncherAway(cause)) throw cause;
     await openclaw.restart('back to the last good configuration', () => files.restoreLive(previousText), signal);
     await files.removeAttempt();
     throw new OpenCraneError(

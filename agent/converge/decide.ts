@@ -19,7 +19,7 @@ export type Serving = { readonly revision: bigint; readonly digest: Digest };
 export type Offered = Serving & { readonly nonce: string };
 
 /** An offer that failed; the same digest under another nonce is an order to try again. */
-export type Refused = { readonly digest: Digest; readonly nonce: string };
+type Refused = { readonly digest: Digest; readonly nonce: string };
 
 /** Everything a decision depends on. */
 export type Situation = {
@@ -79,7 +79,7 @@ function decideRunning(situation: Situation): Step {
 }
 
 /** Whether an offer asks for something: a new digest that was not refused, or a new revision of what serves. */
-export function isPending({ serving, offered, refused }: Situation, kind: AppliedKind): boolean {
+function isPending({ serving, offered, refused }: Situation, kind: AppliedKind): boolean {
   const offer = offered[kind];
   if (offer === undefined) return false;
   const served = serving[kind];

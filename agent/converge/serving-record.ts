@@ -30,7 +30,7 @@ const schema = z.object({
 export type ServingRecord = z.infer<typeof schema>;
 
 /** What a new tenant serves: nothing. */
-export const emptyServingRecord: ServingRecord = { refused: {}, drained: false };
+const emptyServingRecord: ServingRecord = { refused: {}, drained: false };
 
 /** Keeps the record in a file; one writer. */
 export class ServingRecordFile {

@@ -6,7 +6,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Component, ComponentSchema, ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 
 /** What was seen of the gateway's probes; absent while nothing answered. */
-export type ProbesSeen = {
+type ProbesSeen = {
   readonly live: boolean;
   readonly started: boolean;
   readonly ready: boolean;

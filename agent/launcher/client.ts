@@ -123,4 +123,9 @@ function toLauncherError(thrown: unknown): OpenCraneError {
   return error;
 }
 
+/** Whether a call failed because there was no launcher: it is started again, so what was to be done is done again. */
+export function isLauncherAway(cause: unknown): boolean {
+  return cause instanceof OpenCraneError && cause.reason === 'launcher_unreachable';
+}
+
 const unreachable = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTSOCK']);

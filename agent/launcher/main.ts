@@ -10,6 +10,7 @@ import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { faultPoint } from '../fault-point.ts';
 import { tenantFolders } from '../folders.ts';
 import { drain } from './drain.ts';
 import { spawnGateway } from './openclaw-process.ts';
@@ -36,12 +37,19 @@ async function main(): Promise<void> {
     random: Math.random,
     log,
     waitForFreeState: (recorded, signal) => waitForFreeState(folders.gatewayLock, recorded, systemClock, signal),
-    spawn: (order) => spawnGateway(folders, order),
+    async spawn(order) {
+      faultPoint('launcher:spawn');
+      const spawned = await spawnGateway(folders, order);
+      faultPoint('launcher:spawned');
+      return spawned;
+    },
     identify: processIdentity,
     askHandOver: (order, pid, signal) => consumeRestartHandOver(folders, order, pid, log, signal),
     mend: (order, signal) => runDoctor(folders, order, signal),
-    drain: (order, process, budgetMillis, hurry) =>
-      drain({ folders, order, process, budgetMillis, hurry, clock: systemClock, log }),
+    drain(order, process, budgetMillis, hurry) {
+      faultPoint('launcher:drain');
+      return drain({ folders, order, process, budgetMillis, hurry, clock: systemClock, log });
+    },
     saveRecord: (record) => writeStartRecord(folders.started, record),
   });
   const lifecycle = new Lifecycle(log);

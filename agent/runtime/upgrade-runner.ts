@@ -2,6 +2,7 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
+import { isLauncherAway } from '../launcher/client.ts';
 import { type KeptStates, restoreState } from './kept-states.ts';
 import type { InstalledRuntime, OpenClawControl } from './ports.ts';
 import { type Failure, hasEnded, onDone, onFailed, onResumed, type UnderWay } from './upgrade.ts';
@@ -88,6 +89,7 @@ export class UpgradeRunner {
       return { ...entry, ...observed, upgrade: onDone(upgrade) };
     } catch (cause) {
       signal.throwIfAborted(); // the agent stops: the next one goes on from the journal
+      if (isLauncherAway(cause)) throw cause; // it comes back; then `resume` goes on
       const next = onFailed(upgrade, failureOf(cause));
       if (next === upgrade) throw cause;
       return { ...entry, upgrade: next };

@@ -2,6 +2,7 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type Exit, LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { LauncherClient } from '../launcher/client.ts';
 import type { OpenClawProcess } from '../openclaw/environment.ts';
 import type { GatewayClient } from '../openclaw/gateway-client.ts';
@@ -59,6 +60,7 @@ export class OpenClaw implements OpenClawControl {
       environment: { ...environment },
       arguments: [...argv],
     });
+    faultPoint('openclaw:started');
   }
 
   /** Starts a version and waits, as long as it may take, until it is ready; one that runs already is only waited for. */
