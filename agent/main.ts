@@ -95,6 +95,7 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
     files: new ConfigFiles(folders),
     openclaw: {
       running: async () => (await openclaw.running()) !== undefined,
+      wasStarted: () => openclaw.wasStarted(),
       connect: (signal) => openclaw.connect(signal),
       restart: (reason, whileStopped, signal) => openclaw.restart(reason, whileStopped, signal),
     },

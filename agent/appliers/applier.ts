@@ -6,7 +6,8 @@ import type { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 export type Outcome =
   | {
       readonly state: 'applied';
-      readonly effect: 'none' | 'hot' | 'restart' | 'switch';
+      /** `start`: it is in its place, and in effect once OpenClaw was started. */
+      readonly effect: 'none' | 'hot' | 'restart' | 'switch' | 'start';
       readonly downtimeMillis: number;
     }
   | { readonly state: 'failed'; readonly reason: string; readonly message: string; readonly path: string };

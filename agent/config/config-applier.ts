@@ -88,13 +88,14 @@ export class ConfigApplier implements Applier {
   async #apply(offer: Offer, report: ReportProgress, signal: AbortSignal): Promise<Outcome> {
     return this.#attempt(async () => {
       const change = await this.#change(parseDigest(offer.digest), readOfferedDocument(offer));
-      const running = await this.#ports.openclaw.running();
-      const cutOff = !running && (await this.#recover());
+      const { openclaw } = this.#ports;
+      const running = await openclaw.running();
+      if (!running) await this.#recover();
       report('config', running ? 'bringing the configuration to OpenClaw' : 'writing the configuration');
       faultPoint('config:begin');
-      // What was cut off in a restart may be what keeps OpenClaw from starting: it gets another guarded try.
-      if (cutOff) return this.#push(() => restartInto(this.#ports, change, signal), change);
       if (running) return this.#push(() => pushToRunning(this.#ports, change, signal), change);
+      // It may be what keeps OpenClaw from starting, so there must be a way back; before the first start there is none.
+      if (await openclaw.wasStarted()) return this.#push(() => restartInto(this.#ports, change, signal), change);
       return this.#renderStopped(change, signal);
     }, signal);
   }
@@ -172,7 +173,7 @@ export class ConfigApplier implements Applier {
 
   async #rendered(change: Candidate): Promise<Outcome> {
     await this.#record(change, change.respelled);
-    return { state: 'applied', effect: 'none', downtimeMillis: 0 };
+    return { state: 'applied', effect: 'start', downtimeMillis: 0 };
   }
 
   async #record({ digest, offered, document }: Candidate, respelled: ManagedRecord['respelled']): Promise<void> {
@@ -185,11 +186,11 @@ export class ConfigApplier implements Applier {
     await files.removeAttempt();
   }
 
-  /** An agent was killed in a restart: unless it had come to its end, the file from before it comes back. True if so. */
-  async #recover(): Promise<boolean> {
+  /** An agent was killed in a restart: unless it had come to its end, the file from before it comes back. */
+  async #recover(): Promise<void> {
     const { files, log } = this.#ports;
     const attempt = await files.readAttempt();
-    if (attempt === undefined) return false;
+    if (attempt === undefined) return;
     const cutOff = (await files.readManaged())?.digest !== attempt.digest;
     if (cutOff) {
       log.info(
@@ -199,7 +200,6 @@ export class ConfigApplier implements Applier {
       await files.restoreLive(attempt.previous);
     }
     await files.removeAttempt();
-    return cutOff;
   }
 
   /** One at a time: offers, boots and repairs write the same file. */

@@ -17,6 +17,8 @@ export interface ConfigGateway {
 export interface ConfiguredOpenClaw {
   /** Whether a process runs, ready or not. */
   running(): Promise<boolean>;
+  /** Whether it was ever started for this tenant; `restart` needs that. */
+  wasStarted(): Promise<boolean>;
   /** Connects; throws `unavailable` while nothing listens or the gateway starts. */
   connect(signal: AbortSignal): Promise<ConfigGateway>;
   /**

@@ -5,15 +5,14 @@
 
 import { backoffCeiling } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { parseDigest } from '@opencrane/kit/digest.ts';
 import { isAbort, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
-import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
 import type { Reporter } from '../supervise/progress.ts';
-import { type AppliedKind, decide, type Offered, type Situation, type Step } from './decide.ts';
+import { type AppliedKind, decide, type Situation, type Step } from './decide.ts';
+import { appliedKindOf, appliedKinds, offeredOf, servingOf, wireKindOf } from './offered.ts';
 import type { ReceiptWriter } from './receipts.ts';
 import type { ServingRecordFile } from './serving-record.ts';
 
@@ -134,7 +133,7 @@ export class Converger implements Part {
 
   #situation(): Situation {
     const { record, upgrade, openclaw } = this.#ports;
-    const { runtime, config, refused, drained } = record.current;
+    const { runtime, config, refused, unproven, drained } = record.current;
     const offered = Object.fromEntries([...this.#offers].map(([kind, offer]) => [kind, offeredOf(offer)]));
     if (openclaw.state() !== 'running') settle(this.#drains);
     return {
@@ -145,6 +144,7 @@ export class Converger implements Part {
         ...(refused.runtime && { runtime: refused.runtime }),
         ...(refused.config && { config: refused.config }),
       },
+      unproven: appliedKinds.some((kind) => unproven[kind] !== undefined),
       openclaw: openclaw.state(),
       wantedRunning: !drained,
       restartRequested: this.#restarts.length > 0,
@@ -175,7 +175,7 @@ export class Converger implements Part {
       case 'note':
         return this.#note(step.kind);
       case 'start':
-        return this.#reporting('boot', (progress) => openclaw.start(progress, signal));
+        return this.#start(signal);
       case 'restart':
         return this.#restart();
       case 'stop':
@@ -197,6 +197,7 @@ export class Converger implements Part {
     const progress = this.#ports.report(kind === 'runtime' && record.current.runtime === undefined ? 'boot' : kind);
     const outcome = await appliers[kind].apply(offer, progress, this.#abort.signal);
     await this.#remember(kind, offer, outcome);
+    if (awaitsStart(outcome)) return; // #start answers it; the progress goes on there as well
     receipts.done(offer, outcome);
     if (kind === 'runtime') await this.#ports.upgrade.forget();
     progress.finish(outcome.state === 'failed' ? outcome.message : undefined);
@@ -216,12 +217,25 @@ export class Converger implements Part {
 
   async #remember(kind: AppliedKind, offer: Offer, outcome: Outcome): Promise<void> {
     const { record } = this.#ports;
-    const { digest, nonce } = offeredOf(offer);
+    const { revision, digest, nonce } = offeredOf(offer);
     if (outcome.state === 'failed') {
       return record.update({ refused: { ...record.current.refused, [kind]: { digest, nonce } } });
     }
     const { [kind]: _forgiven, ...refused } = record.current.refused;
-    await record.update({ [kind]: servingOf(offer), refused });
+    const { [kind]: _proven, ...others } = record.current.unproven;
+    const unproven = awaitsStart(outcome) ? { ...others, [kind]: { revision, digest, nonce } } : others;
+    await record.update({ [kind]: servingOf(offer), refused, unproven });
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { openclaw, record, receipts } = this.#ports;
+    await this.#reporting('boot', (progress) => openclaw.start(progress, signal));
+    for (const kind of appliedKinds) {
+      const answered = record.current.unproven[kind];
+      if (answered === undefined) continue;
+      receipts.done({ ...answered, kind: wireKindOf(kind) }, { state: 'applied', effect: 'start', downtimeMillis: 0 });
+    }
+    await record.update({ unproven: {} });
   }
 
   /** Only the revision is new, and for a runtime perhaps who pinned it. */
@@ -267,6 +281,10 @@ export class Converger implements Part {
   }
 }
 
+function awaitsStart(outcome: Outcome): boolean {
+  return outcome.state === 'applied' && outcome.effect === 'start';
+}
+
 function settle(waiters: Waiter[]): void {
   for (const waiter of waiters.splice(0)) waiter.resolve();
 }
@@ -281,22 +299,4 @@ function describe(step: Step): string {
     default:
       return step.do;
   }
-}
-
-function appliedKindOf(kind: Kind): AppliedKind | undefined {
-  if (kind === Kind.RUNTIME) return 'runtime';
-  return kind === Kind.CONFIG ? 'config' : undefined;
-}
-
-function offeredOf({ revision, digest, nonce }: Offer): Offered {
-  return { revision, digest: parseDigest(digest), nonce };
-}
-
-/** What the record keeps of an offer that serves. */
-function servingOf(offer: Offer) {
-  const { revision, digest } = offeredOf(offer);
-  if (offer.payload.case !== 'runtime') return { revision, digest };
-  const { version, bundleDigest, bundleBytes, pinnedBy, pinnedAt, pinReason } = offer.payload.value;
-  const pin = { by: pinnedBy, at: pinnedAt, reason: pinReason };
-  return { revision, digest, version, bundleDigest: parseDigest(bundleDigest), bundleBytes: Number(bundleBytes), pin };
 }

@@ -13,6 +13,7 @@ const atRest: Situation = {
   serving: { runtime: serves(a), config: serves(a) },
   offered: {},
   refused: {},
+  unproven: false,
   openclaw: 'running',
   wantedRunning: true,
   restartRequested: false,
@@ -36,7 +37,7 @@ const cases: readonly { reason: string; change: Partial<Situation>; step: Step }
     step: { do: 'apply', kind: 'runtime' },
   },
   {
-    reason: 'a config that waits while OpenClaw is down is rendered before the start',
+    reason: 'a config that waits while OpenClaw is down comes with the start, not in a second one',
     change: { openclaw: 'stopped', offered: { config: offer(b) } },
     step: { do: 'apply', kind: 'config' },
   },
@@ -66,10 +67,20 @@ const cases: readonly { reason: string; change: Partial<Situation>; step: Step }
     change: { offered: { config: offer(b, 2n, 'n2') }, refused: { config: { digest: b, nonce: 'n1' } } },
     step: { do: 'apply', kind: 'config' },
   },
+  {
+    reason: 'a first start whose agent was killed is awaited, or its receipt would never come',
+    change: { unproven: true, offered: { config: offer(b) } },
+    step: { do: 'start' },
+  },
   { reason: 'a drain stops what runs', change: { wantedRunning: false }, step: { do: 'stop' } },
   {
     reason: 'a drained OpenClaw stays down',
     change: { wantedRunning: false, openclaw: 'stopped' },
+    step: { do: 'wait', for: 'a restart, after the drain' },
+  },
+  {
+    reason: 'a config for a drained OpenClaw waits, or the start that proves it would undo the drain',
+    change: { wantedRunning: false, openclaw: 'stopped', offered: { config: offer(b) } },
     step: { do: 'wait', for: 'a restart, after the drain' },
   },
   {
@@ -92,6 +103,7 @@ test('whatever the situation, carrying out the steps comes to rest with the offe
     serving: each(fc.record({ digest, revision })),
     offered: each(fc.record({ digest, revision, nonce })),
     refused: each(fc.record({ digest, nonce })),
+    unproven: fc.boolean(),
     openclaw: fc.constantFrom('stopped', 'running', 'failed'),
     wantedRunning: fc.boolean(),
     restartRequested: fc.boolean(),
@@ -116,7 +128,12 @@ function carryOut(now: Situation, step: Step, succeeds: boolean): Situation {
       return { ...now, upgradeCutOff: false };
     case 'start':
     case 'restart':
-      return { ...now, openclaw: succeeds ? 'running' : 'failed', restartRequested: false };
+      return {
+        ...now,
+        openclaw: succeeds ? 'running' : 'failed',
+        unproven: now.unproven && !succeeds,
+        restartRequested: false,
+      };
     case 'stop':
       return { ...now, openclaw: 'stopped' };
     case 'note':

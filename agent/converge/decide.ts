@@ -27,6 +27,8 @@ export type Situation = {
   readonly serving: { readonly [K in AppliedKind]?: Serving };
   readonly offered: { readonly [K in AppliedKind]?: Offered };
   readonly refused: { readonly [K in AppliedKind]?: Refused };
+  /** Something serves whose receipt waits until OpenClaw was seen with it. */
+  readonly unproven: boolean;
   /** As the launcher tells. `failed` means it gave up starting OpenClaw by itself. */
   readonly openclaw: 'stopped' | 'running' | 'failed';
   /** False after a drain command, until the next restart command. */
@@ -40,6 +42,7 @@ export type Step =
   | { readonly do: 'apply'; readonly kind: AppliedKind }
   /** The digest serves already; only its revision is new. */
   | { readonly do: 'note'; readonly kind: AppliedKind }
+  /** Also awaits that one which runs is ready. */
   | { readonly do: 'start' }
   | { readonly do: 'restart' }
   | { readonly do: 'stop' }
@@ -60,12 +63,12 @@ function decideFirstRuntime(situation: Situation): Step {
   return { do: 'wait', for: why };
 }
 
-/** While OpenClaw is down a new config costs nothing, and config or runtime may be what mends it. */
+/** While OpenClaw is down a new config costs no restart, and config or runtime may be what mends it. */
 function decideDown(situation: Situation): Step {
   const { openclaw, wantedRunning, restartRequested } = situation;
+  if (!wantedRunning) return { do: 'wait', for: 'a restart, after the drain' }; // an offer is proven by a start, so it waits
   if (isPending(situation, 'config')) return applyOrNote(situation, 'config');
   if (openclaw === 'failed' && isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
-  if (!wantedRunning) return { do: 'wait', for: 'a restart, after the drain' };
   if (restartRequested) return { do: 'restart' };
   return openclaw === 'stopped' ? { do: 'start' } : { do: 'wait', for: 'an offer that mends OpenClaw' };
 }
@@ -73,6 +76,7 @@ function decideDown(situation: Situation): Step {
 function decideRunning(situation: Situation): Step {
   if (!situation.wantedRunning) return { do: 'stop' };
   if (situation.restartRequested) return { do: 'restart' };
+  if (situation.unproven) return { do: 'start' };
   if (isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
   if (isPending(situation, 'config')) return applyOrNote(situation, 'config');
   return { do: 'wait', for: 'a change' };

@@ -14,6 +14,9 @@ export type ReceiptPorts = {
   readonly newId: () => string;
 };
 
+/** Which offer a receipt answers. */
+export type Answered = Pick<Offer, 'kind' | 'revision' | 'digest' | 'nonce'>;
+
 /** Makes and sends receipts. */
 export class ReceiptWriter {
   readonly #ports: ReceiptPorts;
@@ -26,7 +29,7 @@ export class ReceiptWriter {
     this.#send(offer, { state: ReceiptState.APPLYING });
   }
 
-  done(offer: Offer, outcome: Outcome): void {
+  done(offer: Answered, outcome: Outcome): void {
     if (outcome.state === 'applied') {
       const { effect, downtimeMillis } = outcome;
       this.#send(offer, { state: ReceiptState.APPLIED, effect, downtimeMillis: BigInt(Math.round(downtimeMillis)) });
@@ -42,7 +45,7 @@ export class ReceiptWriter {
     this.#send(offer, { state: ReceiptState.FAILED, reason: 'unimplemented', message });
   }
 
-  #send(offer: Offer, result: Partial<Omit<Receipt, '$typeName' | '$unknown'>>): void {
+  #send(offer: Answered, result: Partial<Omit<Receipt, '$typeName' | '$unknown'>>): void {
     const { record, send, clock, newId } = this.#ports;
     const { kind, revision, digest, nonce } = offer;
     const serving =

@@ -7,6 +7,7 @@ import { z } from 'zod';
 const digest = z.string().transform((text) => parseDigest(text));
 const revision = z.string().regex(/^\d+$/).transform(BigInt);
 const refused = z.object({ digest, nonce: z.string() });
+const unproven = z.object({ revision, digest, nonce: z.string() });
 
 const schema = z.object({
   runtime: z
@@ -22,6 +23,8 @@ const schema = z.object({
     .optional(),
   config: z.object({ revision, digest }).optional(),
   refused: z.object({ runtime: refused.optional(), config: refused.optional() }),
+  /** What serves only from the next start on; its receipt waits until OpenClaw was seen with it. */
+  unproven: z.object({ runtime: unproven.optional(), config: unproven.optional() }).default({}),
   /** True after a drain command: OpenClaw stays down until a restart command. */
   drained: z.boolean(),
 });
@@ -30,7 +33,7 @@ const schema = z.object({
 export type ServingRecord = z.infer<typeof schema>;
 
 /** What a new tenant serves: nothing. */
-const emptyServingRecord: ServingRecord = { refused: {}, drained: false };
+const emptyServingRecord: ServingRecord = { refused: {}, unproven: {}, drained: false };
 
 /** Keeps the record in a file; one writer. */
 export class ServingRecordFile {

@@ -92,7 +92,7 @@ async function tenant(options: { serving?: string; preflight?: (state: string) =
 
 test('the first runtime is only made ready: the boot goes on with it', async () => {
   const { apply, calls, journal } = await tenant({});
-  assert.deepEqual(await apply(), { state: 'applied', effect: 'switch', downtimeMillis: 0 });
+  assert.deepEqual(await apply(), { state: 'applied', effect: 'start', downtimeMillis: 0 });
   assert.deepEqual(calls, []);
   assert.equal(journal.entry, undefined);
 });

@@ -88,7 +88,7 @@ export class RuntimeApplier implements Applier {
     await onStep('runtime:stage');
     const to = await installed.ensure(wanted, report, signal);
     const old = serving();
-    if (old === undefined) return { state: 'applied', effect: 'switch', downtimeMillis: 0 };
+    if (old === undefined) return { state: 'applied', effect: 'start', downtimeMillis: 0 };
     if (old.bundleDigest === to.bundleDigest) return { state: 'applied', effect: 'none', downtimeMillis: 0 };
     await onStep('runtime:preflight');
     report('preflight', `asking ${version} whether it can open the state`);

@@ -5,7 +5,7 @@ import type { ReportProgress } from '../appliers/applier.ts';
 import { isLauncherAway } from '../launcher/client.ts';
 import { type KeptStates, restoreState } from './kept-states.ts';
 import type { InstalledRuntime, OpenClawControl } from './ports.ts';
-import { type Failure, hasEnded, onDone, onFailed, onResumed, type UnderWay } from './upgrade.ts';
+import { type Failure, hasEnded, onDone, onFailed, onResumed, onRetried, type UnderWay } from './upgrade.ts';
 import type { JournalEntry, UpgradeJournal } from './upgrade-journal.ts';
 
 /** Bounds of an upgrade, in milliseconds. */
@@ -46,14 +46,17 @@ const words: Readonly<Record<UnderWay['step'], string>> = {
 /** Runs upgrades. */
 export class UpgradeRunner {
   readonly #ports: UpgradePorts;
+  /** The upgrade that this agent itself has begun or gone on with. */
+  #own: string | undefined;
 
   constructor(ports: UpgradePorts) {
     this.#ports = ports;
   }
 
-  /** Goes on with what a former agent left in the journal. */
+  /** Goes on with what a former agent left in the journal, or this one while the launcher was away. */
   async resume(entry: JournalEntry, report: ReportProgress, signal: AbortSignal): Promise<JournalEntry> {
-    return this.run({ ...entry, upgrade: onResumed(entry.upgrade) }, report, signal);
+    const goOn = entry.upgrade.plan.id === this.#own ? onRetried : onResumed;
+    return this.run({ ...entry, upgrade: goOn(entry.upgrade) }, report, signal);
   }
 
   /**
@@ -62,6 +65,7 @@ export class UpgradeRunner {
    */
   async run(begun: JournalEntry, report: ReportProgress, signal: AbortSignal): Promise<JournalEntry> {
     let entry = begun;
+    this.#own = begun.upgrade.plan.id;
     for (;;) {
       await this.#ports.journal.write(entry);
       const { upgrade } = entry;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from '@opencrane/kit/digest.ts';
 import fc from 'fast-check';
-import { begin, hasEnded, onDone, onFailed, onResumed, type Plan, type Upgrade } from './upgrade.ts';
+import { begin, hasEnded, onDone, onFailed, onResumed, onRetried, type Plan, type Upgrade } from './upgrade.ts';
 
 const runtime = (version: string) => ({ version, bundleDigest: digestOf(version), directory: `/${version}` });
 const plan: Plan = { id: 'kept-1', from: runtime('1'), to: runtime('2'), restoreId: null };
@@ -73,6 +73,12 @@ test('an agent that is killed in it again and again turns back', () => {
   assert.equal(upgrade.phase, 'forward');
   upgrade = onResumed(upgrade);
   assert.equal(upgrade.phase === 'back' && upgrade.failure.reason, 'upgrade_interrupted');
+});
+
+test('a launcher that is away again and again does not turn it back; what it had started is started again', () => {
+  let upgrade: Upgrade = { phase: 'forward', step: 'soak', plan, resumes: 1 };
+  for (let away = 0; away < 9; away += 1) upgrade = onRetried(upgrade);
+  assert.deepEqual(upgrade, { phase: 'forward', step: 'start', plan, resumes: 1 });
 });
 
 test('whatever fails and whoever is killed, it ends; and it never says applied after it turned back', () => {

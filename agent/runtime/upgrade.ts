@@ -84,13 +84,20 @@ export function onFailed(upgrade: UnderWay, failure: Failure): Upgrade {
   return { phase: 'failed', plan: upgrade.plan, failure: { ...upgrade.failure, message } };
 }
 
-/** When a new agent finds it on its disk. What was started may be gone with the machine, so it is started if need be. */
-export function onResumed(upgrade: Upgrade): Upgrade {
-  if (upgrade.phase === 'back') return upgrade.step === 'gate' ? { ...upgrade, step: 'start' } : upgrade;
+/** When it goes on after the launcher was away. What was started may be gone, so it is started if need be. */
+export function onRetried(upgrade: Upgrade): Upgrade {
+  if (upgrade.phase === 'forward' && (upgrade.step === 'gate' || upgrade.step === 'soak')) {
+    return { ...upgrade, step: 'start' };
+  }
+  return upgrade.phase === 'back' && upgrade.step === 'gate' ? { ...upgrade, step: 'start' } : upgrade;
+}
+
+/** When a new agent finds it on its disk. */
+export function onResumed(found: Upgrade): Upgrade {
+  const upgrade = onRetried(found);
   if (upgrade.phase !== 'forward') return upgrade;
   const resumes = upgrade.resumes + 1;
-  const step = upgrade.step === 'gate' || upgrade.step === 'soak' ? 'start' : upgrade.step;
-  if (resumes <= MOST_RESUMES) return { ...upgrade, step, resumes };
+  if (resumes <= MOST_RESUMES) return { ...upgrade, resumes };
   const message = `the agent was killed ${resumes} times while it changed the version, last in the step "${upgrade.step}"`;
   return onFailed(upgrade, { reason: 'upgrade_interrupted', message });
 }

@@ -43,6 +43,11 @@ export class OpenClaw implements OpenClawControl {
     return { pid: Number(pid), version: started.version, directory: started.runtimeDirectory };
   }
 
+  /** Whether it was ever started for this tenant, so that there is something to start again. */
+  async wasStarted(): Promise<boolean> {
+    return (await this.#ports.launcher.status()).started !== undefined;
+  }
+
   connect(signal: AbortSignal): Promise<GatewayClient> {
     return this.#ports.connect(signal);
   }

@@ -40,7 +40,7 @@ export function outcomesJson(outcomes: readonly TenantOutcome[]) {
 
 /** How an offer took effect: `hot`, `restart, 2.1 s not ready`. */
 export function effectOf({ effect, downtimeMillis }: Receipt): string {
-  const words: Record<string, string> = { none: 'nothing to do', hot: 'hot', restart: 'restart', switch: 'switched' };
+  const words: Record<string, string> = { none: 'nothing to do', switch: 'switched', start: 'with the first start' };
   const downtime = downtimeMillis > 0n ? `, ${formatMillis(downtimeMillis)} not ready` : '';
   return `${words[effect] ?? effect}${downtime}`;
 }

@@ -16,10 +16,7 @@ import { healthService } from './health-service.ts';
 import { type AnyRequest, type AnyResponse, OnePort } from './one-port.ts';
 import type { AdminAuthenticator } from './ports.ts';
 import { reflectionService } from './reflection-service.ts';
-import { rpcHandler } from './rpc-handler.ts';
-
-/** Most bytes of a request. A layer of the configuration, the largest thing sent here, holds 1 MiB. */
-const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+import { MAX_REQUEST_BYTES, rpcHandler } from './rpc-handler.ts';
 
 /** How long requests may take to end once the server stops. */
 const GRACE_MILLIS = 5_000;
@@ -123,20 +120,9 @@ async function admit(
 ): Promise<void> {
   try {
     values.set(callerKey, await authenticator.authenticate(requestHeader.get('authorization')));
-    refuseTooLarge(Number(requestHeader.get('content-length') ?? 0));
   } catch (thrown) {
     throw answerTo(thrown, `${service.typeName}/${method.name}`, answers);
   }
-}
-
-function refuseTooLarge(bytes: number): void {
-  if (bytes <= MAX_REQUEST_BYTES) return;
-  throw new OpenCraneError(
-    'resource_exhausted',
-    'request_too_large',
-    `the request has ${bytes} bytes; at most ${MAX_REQUEST_BYTES} are read`,
-    { mend: 'send less at once; a layer of the configuration holds 1 MiB at most' },
-  );
 }
 
 function metricsHandler({ authenticator, registry, log }: AdminServerOptions, answers: AnswerErrorsOptions) {

@@ -4,11 +4,16 @@
  */
 import { ConnectError, type ConnectRouter } from '@connectrpc/connect';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { toConnectError } from '@opencrane/kit/grpc/status.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { AnyRequest, AnyResponse } from './one-port.ts';
 
 /** Answers a request, or returns false when its path is none of the router's. */
 export type RpcHandler = (request: AnyRequest, response: AnyResponse) => boolean;
+
+/** Most bytes of a request. A layer of the configuration, the largest thing sent here, holds 1 MiB. */
+export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
 /** Makes the handler of a router. */
 export function rpcHandler(router: ConnectRouter, log: Logger): RpcHandler {
@@ -19,7 +24,8 @@ export function rpcHandler(router: ConnectRouter, log: Logger): RpcHandler {
     if (handler === undefined) return false;
     const answer = async () => {
       const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-      await universalResponseToNodeResponse(await handler(universal), response);
+      const limited = { ...universal, body: limit(universal.body as AsyncIterable<Uint8Array>) }; // nobody parsed it yet
+      await universalResponseToNodeResponse(await handler(limited), response);
     };
     answer().catch((thrown: unknown) => {
       log.debug({ err: ConnectError.from(thrown), path }, 'a response could not be sent whole');
@@ -27,4 +33,23 @@ export function rpcHandler(router: ConnectRouter, log: Logger): RpcHandler {
     });
     return true;
   };
+}
+
+/** Stops reading a request that is too large. Connect has a limit as well, which does not say how to mend it. */
+async function* limit(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_REQUEST_BYTES) throw toConnectError(tooLarge(), 'reading the request');
+    yield chunk;
+  }
+}
+
+function tooLarge(): OpenCraneError {
+  return new OpenCraneError(
+    'resource_exhausted',
+    'request_too_large',
+    `the request is too large; at most ${MAX_REQUEST_BYTES} bytes are read`,
+    { mend: 'send less at once; a layer of the configuration holds 1 MiB at most' },
+  );
 }

@@ -65,6 +65,8 @@ test('buf curl, which learns the API by reflection', async () => {
     '--http2-prior-knowledge',
     '--protocol',
     'grpc',
+    '--reflect-header', // reflection wants the token too
+    '*',
     ...headers('-H'),
     '-d',
     JSON.stringify(body),

@@ -69,7 +69,7 @@ test('before OpenClaw runs, a document it would refuse is refused, and one it ta
     path: '',
   });
   assert.equal(live(), before);
-  assert.deepEqual(await agent.apply(first), { state: 'applied', effect: 'none', downtimeMillis: 0 });
+  assert.deepEqual(await agent.apply(first), { state: 'applied', effect: 'start', downtimeMillis: 0 });
   assert.equal(statSync(agent.files.live).mode & 0o777, 0o600);
   await agent.start();
   assert.equal(await effective('agents', 'defaults', 'timeoutSeconds'), 700);

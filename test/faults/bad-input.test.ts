@@ -53,7 +53,8 @@ async function ofThisCoordinator(tenant: string, ageMillis = 0): Promise<string>
 const entries: readonly { reason: string; token: () => Promise<string>; act?: 'garbage' | 'oversize'; ends: string }[] =
   [
     { reason: 'no token', token: async () => '', ends: 'token_missing' },
-    { reason: 'no token at all but words', token: async () => 'let me in', ends: 'token_malformed' },
+    { reason: 'words where the token should be', token: async () => 'let me in', ends: 'token_missing' },
+    { reason: 'a word that is no token', token: async () => 'let-me-in', ends: 'token_malformed' },
     { reason: 'the admin’s token', token: async () => coordinator.token, ends: 'token_malformed' },
     { reason: 'a token of another coordinator', token: forged, ends: 'token_forged' },
     { reason: 'an expired token', token: () => ofThisCoordinator('jente', 2 * HOUR), ends: 'token_expired' },

@@ -172,7 +172,8 @@ export type Receipt = Message<"opencrane.v1.Receipt"> & {
   servingDigest: string;
 
   /**
-   * What applying it took: "none", "hot" or "restart"; for a runtime "switch". Empty unless APPLIED.
+   * What applying it took: "none", "hot" or "restart"; for a runtime "switch"; for what came
+   * with the first start "start". Empty unless APPLIED.
    *
    * @generated from field: string effect = 11;
    */
