@@ -251,7 +251,7 @@ const badRequests: { reason: string; method: string; body: unknown; status: numb
     method: 'ConfigService/ReplaceConfig',
     body: { scope, document: { a: 'x'.repeat(1e7) } },
     status: 429,
-    message: /at most 4194304 are read/,
+    message: /at most 4194304 bytes are read/,
   },
 ];
 

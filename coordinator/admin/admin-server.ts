@@ -16,7 +16,7 @@ import { healthService } from './health-service.ts';
 import { type AnyRequest, type AnyResponse, OnePort } from './one-port.ts';
 import type { AdminAuthenticator } from './ports.ts';
 import { reflectionService } from './reflection-service.ts';
-import { MAX_REQUEST_BYTES, rpcHandler } from './rpc-handler.ts';
+import { MAX_REQUEST_BYTES, refuseTooLarge, rpcHandler } from './rpc-handler.ts';
 
 /** How long requests may take to end once the server stops. */
 const GRACE_MILLIS = 5_000;
@@ -120,6 +120,7 @@ async function admit(
 ): Promise<void> {
   try {
     values.set(callerKey, await authenticator.authenticate(requestHeader.get('authorization')));
+    refuseTooLarge(Number(requestHeader.get('content-length') ?? 0));
   } catch (thrown) {
     throw answerTo(thrown, `${service.typeName}/${method.name}`, answers);
   }

@@ -118,7 +118,7 @@ test('a person’s own edit survives the next push; an edit of a managed path sh
   const drifted = (async () => {
     for await (const { event } of clients.events.watchEvents(
       { tenant: 'jente', afterId: -1n, follow: true },
-      { timeoutMs: 60_000 },
+      { signal: AbortSignal.timeout(60_000) },
     )) {
       if (event?.reason === 'DriftFound') return event.message;
     }
