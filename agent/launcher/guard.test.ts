@@ -35,15 +35,15 @@ function exit(child: ChildProcess): Promise<[number | null, NodeJS.Signals | nul
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve([code, signal])));
 }
 
-/** Lets the clock run for whoever sleeps, until the work is done. */
-async function timePasses(clock: ManualClock, work: Promise<void>): Promise<void> {
+/** Lets the clock run for whoever sleeps, no further than `until`, until the work is done. */
+async function timePasses(clock: ManualClock, work: Promise<unknown>, until = Number.POSITIVE_INFINITY): Promise<void> {
   let done = false;
   const finish = () => {
     done = true;
   };
   work.then(finish, finish);
   while (!done) {
-    if (clock.sleeping > 0) clock.advance(500);
+    if (clock.sleeping > 0 && clock.now() < until) clock.advance(500);
     await new Promise(setImmediate);
   }
   await work;
@@ -83,7 +83,9 @@ test('the state is waited for while somebody has it, and one that does not end i
   assert.ok(identity);
   const clock = new ManualClock();
   const ended = exit(child);
-  await timePasses(clock, waitForFreeState(lock, { pid, identity }, clock, new AbortController().signal));
+  const waiting = waitForFreeState(lock, { pid, identity }, clock, new AbortController().signal);
+  await timePasses(clock, ended, 16_000); // a process takes real time to die
+  await timePasses(clock, waiting);
   assert.deepEqual(await ended, [null, 'SIGKILL']);
   assert.ok(clock.now() >= 15_000, 'it had the time it needs to end by itself');
 });

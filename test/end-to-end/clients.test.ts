@@ -147,7 +147,8 @@ const headers = (flag: string) => [flag, `Authorization: Bearer ${coordinator.to
 
 /** Runs a program to its end, or until its output matches `enough`; fails with what it said when it fails. */
 function run(program: string, args: readonly string[], enough?: RegExp): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // In a group of its own: what npm installs as `buf` is a script, and the program its child.
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let output = '';
   let complaint = '';
   let sufficed = false;
@@ -158,7 +159,7 @@ function run(program: string, args: readonly string[], enough?: RegExp): Promise
     output += data;
     if (!enough?.test(output)) return;
     sufficed = true;
-    child.kill('SIGTERM');
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
