@@ -1,10 +1,9 @@
 /**
- * kill -9 of the agent, the launcher, OpenClaw or the coordinator at the steps of boot, configuration and upgrade.
+ * kill -9 of the agent, the launcher, OpenClaw or the coordinator at the steps of boot, configuration and upgrade:
+ * what the rows of kill-config.test.ts and kill-upgrade.test.ts do.
  *
  * Each row lets whoever comes to the step stand still there, kills its victim, and lets the other go on; nobody helps
  * after that. All along it is looked for two OpenClaws on one state and for half a configuration.
- *
- * More steps of the agent alone: agent/runtime/upgrade-runner.test.ts, config-kill.test.ts, upgrade-kill.test.ts.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -21,12 +20,13 @@ import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import { twins, watchForTwo } from '../fixtures/never.ts';
 import { childrenOf, gatewaysOf, isAlive, processesOf } from '../fixtures/processes.ts';
 import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
-import { awaitTenant, set, settled, tenantScope } from '../fixtures/tenants.ts';
+import { awaitTenant, readyTenant, set, settled, tenantScope } from '../fixtures/tenants.ts';
 
 type Victim = 'agent' | 'launcher' | 'openclaw' | 'coordinator';
 type Scenario = 'first boot' | 'boot' | 'hot' | 'restart' | 'upgrade' | 'downgrade';
 
-type Row = {
+/** One kill. */
+export type Row = {
   readonly reason: string;
   readonly scenario: Scenario;
   readonly step: string;
@@ -34,56 +34,6 @@ type Row = {
   /** When the offer is refused: what was killed is what was being tried, and the one before serves. */
   readonly refused?: RegExp;
 };
-
-/** In this order, on one tenant: an upgrade is followed by a downgrade. */
-const rows: readonly Row[] = [
-  { reason: 'before anything is fetched', scenario: 'first boot', step: 'runtime:stage', kill: 'coordinator' },
-  { reason: 'half unpacked', scenario: 'first boot', step: 'unpack:part', kill: 'agent' },
-  { reason: 'unpacked, not started', scenario: 'first boot', step: 'runtime:unpacked', kill: 'agent' },
-  { reason: 'its first process', scenario: 'first boot', step: 'launcher:spawned', kill: 'launcher' },
-
-  { reason: 'offered', scenario: 'hot', step: 'config:begin', kill: 'coordinator' },
-  { reason: 'offered', scenario: 'hot', step: 'config:begin', kill: 'agent' },
-  { reason: 'just before the patch', scenario: 'hot', step: 'config:patch', kill: 'openclaw' },
-  { reason: 'patched, not seen in effect', scenario: 'hot', step: 'config:patched', kill: 'launcher' },
-  { reason: 'patched, not seen in effect', scenario: 'hot', step: 'config:patched', kill: 'agent' },
-  { reason: 'recorded, no receipt', scenario: 'hot', step: 'config:recorded', kill: 'coordinator' },
-  { reason: 'recorded, no receipt', scenario: 'hot', step: 'config:recorded', kill: 'agent' },
-
-  { reason: 'about to drain', scenario: 'restart', step: 'launcher:drain', kill: 'launcher' },
-  { reason: 'about to drain', scenario: 'restart', step: 'launcher:drain', kill: 'openclaw' },
-  { reason: 'down, old file', scenario: 'restart', step: 'config:stopped', kill: 'agent' },
-  { reason: 'down, new file', scenario: 'restart', step: 'config:written', kill: 'launcher' },
-  { reason: 'down, new file', scenario: 'restart', step: 'config:written', kill: 'coordinator' },
-  { reason: 'spawned, not recorded', scenario: 'restart', step: 'launcher:spawned', kill: 'launcher' },
-  { reason: 'on its way up', scenario: 'restart', step: 'openclaw:started', kill: 'agent' },
-
-  { reason: 'nothing touched', scenario: 'upgrade', step: 'runtime:preflight', kill: 'coordinator' },
-  { reason: 'the old state half restored', scenario: 'downgrade', step: 'upgrade:restore', kill: 'agent' },
-  { reason: 'nothing touched', scenario: 'upgrade', step: 'runtime:preflight', kill: 'openclaw' },
-  { reason: 'about to drain', scenario: 'downgrade', step: 'launcher:drain', kill: 'launcher' },
-  { reason: 'down, nothing kept', scenario: 'upgrade', step: 'upgrade:keep', kill: 'launcher' },
-  { reason: 'down', scenario: 'downgrade', step: 'upgrade:start', kill: 'coordinator' },
-  { reason: 'spawned, not recorded', scenario: 'upgrade', step: 'launcher:spawned', kill: 'launcher' },
-  { reason: 'on its way up', scenario: 'downgrade', step: 'upgrade:start:done', kill: 'agent' },
-  {
-    reason: 'ready, being watched',
-    scenario: 'upgrade',
-    step: 'upgrade:soak',
-    kill: 'openclaw',
-    refused: /SIGKILL|ended within/,
-  },
-
-  { reason: 'not started', scenario: 'boot', step: 'boot:start', kill: 'agent' },
-  { reason: 'not started', scenario: 'boot', step: 'boot:start', kill: 'launcher' },
-  { reason: 'not started', scenario: 'boot', step: 'boot:start', kill: 'coordinator' },
-  { reason: 'spawned, not recorded', scenario: 'boot', step: 'launcher:spawned', kill: 'launcher' },
-  { reason: 'on its way up', scenario: 'boot', step: 'openclaw:started', kill: 'openclaw' },
-  { reason: 'on its way up', scenario: 'boot', step: 'openclaw:started', kill: 'coordinator' },
-
-  // Last, because the next patch of the OpenClaw that comes back may hang.
-  { reason: 'patched, not seen in effect', scenario: 'hot', step: 'config:patched', kill: 'openclaw' },
-];
 
 const { timeoutSeconds, maxConcurrent } = { timeoutSeconds: twins[0], maxConcurrent: twins[1] };
 const scope = tenantScope('jente');
@@ -94,6 +44,8 @@ let coordinator: CoordinatorProcess;
 let values: JsonObject = {};
 let version: string = versions.previous;
 let count = 0;
+/** Whether something was said that must not be forgotten. */
+let spoken = false;
 
 before(async () => {
   home = await seededHome();
@@ -231,7 +183,7 @@ async function assertWhole(): Promise<void> {
   );
   await signedIn(clients, 'jente', async (gateway) => {
     for (const [path, value] of Object.entries(values)) assert.deepEqual(await effectiveValue(gateway, path), value);
-    if (count > 4) assert.match(await conversation(gateway), /heron/);
+    if (spoken) assert.match(await conversation(gateway), /heron/);
   });
   assert.equal(gatewaysOf(home).length, 1, 'one OpenClaw');
 }
@@ -240,35 +192,48 @@ async function firstWords(): Promise<void> {
   const { clients } = coordinator;
   await settled(clients, 'jente', Kind.CONFIG, await set(clients, scope, model.configuration()));
   await signedIn(clients, 'jente', (gateway) => takeTurn(gateway, 'remember the heron'));
+  spoken = true;
 }
 
-for (const [index, row] of rows.entries()) {
-  const { scenario, step, kill, reason, refused } = row;
-  test(`${scenario}: ${kill} killed at ${step}, ${reason}`, { timeout: 240_000 }, async (t) => {
-    if (row.scenario !== 'first boot' && rows[index - 1]?.scenario === 'first boot') await firstWords();
-    const stop = watchForTwo(home, 'jente');
-    try {
-      const offer = await begin(row);
-      await strike(row);
-      const struck = performance.now();
-      if (offer !== undefined) {
-        const receipt = await endOf(offer);
-        if (refused === undefined) {
-          assert.equal(receipt.state, ReceiptState.APPLIED, receipt.message);
-          if (offer.kind === Kind.CONFIG) values = wanted;
-          else version = wantedVersion;
-        } else {
-          assert.equal(receipt.state, ReceiptState.FAILED);
-          assert.match(receipt.message, refused);
-        }
-      }
-      await assertWhole();
-      t.diagnostic(`whole again ${((performance.now() - struck) / 1000).toFixed(1)} s after the kill`);
-    } finally {
-      faults.disarm();
-      const { seen, looks } = await stop();
-      for (const what of seen) t.diagnostic(what);
-      assert.deepEqual(seen, [], `in ${looks} looks`);
-    }
+/** The offer was answered as the row says; then that is what is wanted from now on. */
+async function assertAnswered({ refused }: Row, offer: { kind: Kind; revision: bigint }): Promise<void> {
+  const receipt = await endOf(offer);
+  if (refused !== undefined) {
+    assert.equal(receipt.state, ReceiptState.FAILED);
+    assert.match(receipt.message, refused);
+    return;
+  }
+  assert.equal(receipt.state, ReceiptState.APPLIED, receipt.message);
+  if (offer.kind === Kind.CONFIG) values = wanted;
+  else version = wantedVersion;
+}
+
+/** Makes a test of each row, in their order, on one tenant. */
+export function killTable(rows: readonly Row[]): void {
+  before(async () => {
+    if (rows[0]?.scenario === 'first boot') return;
+    await readyTenant(coordinator, 'jente');
+    await firstWords();
   });
+
+  for (const [index, row] of rows.entries()) {
+    const { scenario, step, kill, reason, refused } = row;
+    test(`${scenario}: ${kill} killed at ${step}, ${reason}`, { timeout: 240_000 }, async (t) => {
+      if (row.scenario !== 'first boot' && rows[index - 1]?.scenario === 'first boot') await firstWords();
+      const stop = watchForTwo(home, 'jente');
+      try {
+        const offer = await begin(row);
+        await strike(row);
+        const struck = performance.now();
+        if (offer !== undefined) await assertAnswered(row, offer);
+        await assertWhole();
+        t.diagnostic(`whole again ${((performance.now() - struck) / 1000).toFixed(1)} s after the kill`);
+      } finally {
+        faults.disarm();
+        const { seen, looks } = await stop();
+        for (const what of seen) t.diagnostic(what);
+        assert.deepEqual(seen, [], `in ${looks} looks`);
+      }
+    });
+  }
 }
