@@ -135,7 +135,7 @@ export class Converger implements Part {
     const { record, upgrade, openclaw } = this.#ports;
     const { runtime, config, refused, unproven, drained } = record.current;
     const offered = Object.fromEntries([...this.#offers].map(([kind, offer]) => [kind, offeredOf(offer)]));
-    if (openclaw.state() !== 'running') settle(this.#drains);
+    if (openclaw.state() === 'stopped' || openclaw.state() === 'failed') settle(this.#drains);
     return {
       upgradeCutOff: upgrade.cutOff(),
       serving: { ...(runtime && { runtime }), ...(config && { config }) },
@@ -197,7 +197,7 @@ export class Converger implements Part {
     const progress = this.#ports.report(kind === 'runtime' && record.current.runtime === undefined ? 'boot' : kind);
     const outcome = await appliers[kind].apply(offer, progress, this.#abort.signal);
     await this.#remember(kind, offer, outcome);
-    if (awaitsStart(outcome)) return; // #start answers it; the progress goes on there as well
+    if (awaitsStart(outcome)) return progress.finish(); // #start answers it
     receipts.done(offer, outcome);
     if (kind === 'runtime') await this.#ports.upgrade.forget();
     progress.finish(outcome.state === 'failed' ? outcome.message : undefined);

@@ -27,6 +27,16 @@ const cases: readonly { reason: string; change: Partial<Situation>; step: Step }
     step: { do: 'resume-upgrade' },
   },
   {
+    reason: 'a launcher that is away is waited for, not called again and again',
+    change: { openclaw: 'unknown', upgradeCutOff: true, restartRequested: true, offered: { config: offer(b) } },
+    step: { do: 'wait', for: 'the launcher' },
+  },
+  {
+    reason: 'a first runtime is staged while the launcher is still on its way',
+    change: { serving: {}, openclaw: 'unknown', offered: { runtime: offer(a) } },
+    step: { do: 'apply', kind: 'runtime' },
+  },
+  {
     reason: 'a first boot waits for a runtime rather than starting nothing',
     change: { serving: {}, openclaw: 'stopped' },
     step: { do: 'wait', for: 'the coordinator to offer a runtime' },
@@ -104,7 +114,7 @@ test('whatever the situation, carrying out the steps comes to rest with the offe
     offered: each(fc.record({ digest, revision, nonce })),
     refused: each(fc.record({ digest, nonce })),
     unproven: fc.boolean(),
-    openclaw: fc.constantFrom('stopped', 'running', 'failed'),
+    openclaw: fc.constantFrom('unknown', 'stopped', 'running', 'failed'),
     wantedRunning: fc.boolean(),
     restartRequested: fc.boolean(),
   }) as fc.Arbitrary<Situation>; // absent and undefined differ only under exactOptionalPropertyTypes

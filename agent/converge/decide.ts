@@ -4,6 +4,7 @@
  *   nothing serves ──runtime offered──▶ first runtime ──▶ config rendered ──▶ started ──▶ at rest
  *   at rest ──offer of a new digest──▶ applied (or refused; what served serves on) ──▶ at rest
  *   cut off in an upgrade ──▶ resumed before anything else
+ *   launcher away ──▶ waited for
  *
  * One step at a time; after each the situation is looked at anew.
  */
@@ -29,8 +30,8 @@ export type Situation = {
   readonly refused: { readonly [K in AppliedKind]?: Refused };
   /** Something serves whose receipt waits until OpenClaw was seen with it. */
   readonly unproven: boolean;
-  /** As the launcher tells. `failed` means it gave up starting OpenClaw by itself. */
-  readonly openclaw: 'stopped' | 'running' | 'failed';
+  /** As the launcher tells. `failed`: it gave up starting OpenClaw by itself. `unknown`: it is not there to tell. */
+  readonly openclaw: 'unknown' | 'stopped' | 'running' | 'failed';
   /** False after a drain command, until the next restart command. */
   readonly wantedRunning: boolean;
   readonly restartRequested: boolean;
@@ -50,8 +51,9 @@ export type Step =
 
 /** Decides the next step. Runtime goes before config: a config is checked by the version it is for. */
 export function decide(situation: Situation): Step {
-  if (situation.upgradeCutOff) return { do: 'resume-upgrade' };
   if (situation.serving.runtime === undefined) return decideFirstRuntime(situation);
+  if (situation.openclaw === 'unknown') return { do: 'wait', for: 'the launcher' };
+  if (situation.upgradeCutOff) return { do: 'resume-upgrade' };
   return situation.openclaw === 'running' ? decideRunning(situation) : decideDown(situation);
 }
 

@@ -93,8 +93,9 @@ function stateName(state: LauncherState): ProcessSeen['state'] {
 }
 
 /** The launcher's status as a decision wants it. One that is on its way counts as running: it is waited for, not started again. */
-export function openclawState(status: LauncherStatus | undefined): 'stopped' | 'running' | 'failed' {
-  switch (status?.state) {
+export function openclawState(status: LauncherStatus | undefined): 'unknown' | 'stopped' | 'running' | 'failed' {
+  if (status === undefined) return 'unknown';
+  switch (status.state) {
     case LauncherState.RUNNING:
     case LauncherState.STOPPING:
     case LauncherState.RESTARTING:

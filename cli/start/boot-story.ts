@@ -21,6 +21,8 @@ export class BootStory implements TenantListener {
   readonly #view: ProgressView;
   readonly #began: number;
   readonly #welcomed = new Set<string>();
+  /** Tenants that are ready now. */
+  readonly #ready = new Set<string>();
 
   constructor(clients: Clients, output: Output, clock: Clock, began: number) {
     this.#clients = clients;
@@ -31,6 +33,7 @@ export class BootStory implements TenantListener {
   }
 
   progress(tenant: string, heard: Heard): void {
+    if (heard.operation === 'boot' && this.#ready.has(tenant)) return; // late news of what was welcomed already
     this.#view.heard(tenant, heard);
     if (heard.finished) this.#view.settle(tenant);
   }
@@ -39,9 +42,13 @@ export class BootStory implements TenantListener {
     this.#output.jsonLine({ tenant: toJson(TenantSchema, tenant) });
     const { name, status } = tenant;
     if (status?.phase === Phase.READY) {
+      this.#ready.add(name);
       this.#view.settle(name);
-      await this.#ready(tenant);
-    } else if (before && status && noteworthy.has(status.phase) && !this.#view.isRunning(name)) {
+      await this.#welcome(tenant);
+      return;
+    }
+    this.#ready.delete(name);
+    if (before && status && noteworthy.has(status.phase) && !this.#view.isRunning(name)) {
       const phase = enumName(PhaseSchema, status.phase).toLowerCase();
       this.#view.line(this.#output.style('yellow', `${name} is ${phase}: ${status.message}`));
     }
@@ -59,7 +66,7 @@ export class BootStory implements TenantListener {
   }
 
   /** The whole welcome the first time, a line when it is ready again. */
-  async #ready(tenant: Tenant): Promise<void> {
+  async #welcome(tenant: Tenant): Promise<void> {
     if (this.#welcomed.has(tenant.name)) {
       this.#view.line(`${tenant.name} is ready: OpenClaw ${tenant.status?.openclawVersion ?? ''}`);
       return;

@@ -36,7 +36,7 @@ before(async () => {
 });
 
 after(async () => {
-  for (const each of started) if (each.child.exitCode === null) each.interrupt();
+  for (const each of started) if (each.child.exitCode === null && each.child.signalCode === null) each.interrupt();
   await Promise.all(started.map(({ ended }) => ended));
   await model.close();
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -103,6 +103,8 @@ async function assertReady(npm: Npm): Promise<void> {
 async function assertInterruptLeavesNothing(npm: Npm): Promise<void> {
   npm.interrupt();
   await npm.ended;
+  assert.match(npm.output, /nothing runs any more/);
+  // The script says `exec`: npm's shell would die of the Ctrl-C, and npm tell of that and not of the exit code.
   assert.equal(npm.child.exitCode, 0, npm.output);
   assert.deepEqual(processesOf(folder), [], 'no process');
   const files = globSync('**/*', { cwd: home }).map((file) => join(home, file));

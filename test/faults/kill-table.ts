@@ -217,7 +217,7 @@ export function killTable(rows: readonly Row[]): void {
   });
 
   for (const [index, row] of rows.entries()) {
-    const { scenario, step, kill, reason, refused } = row;
+    const { scenario, step, kill, reason } = row;
     test(`${scenario}: ${kill} killed at ${step}, ${reason}`, { timeout: 240_000 }, async (t) => {
       if (row.scenario !== 'first boot' && rows[index - 1]?.scenario === 'first boot') await firstWords();
       const stop = watchForTwo(home, 'jente');
