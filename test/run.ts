@@ -1,8 +1,8 @@
 /**
  * `npm test`: everything that needs no cluster.
  *
- * First the tests beside the source, in parallel; then those that start real OpenClaws, one file at a time,
- * because each needs most of a small machine.
+ * First the tests beside the source, in parallel; then those that start real OpenClaws, two files at a time: each waits
+ * more than it computes, and more at once would need a larger machine than most have.
  *
  *   npm test                     everything
  *   npm test -- unit             only the tests beside the source
@@ -26,7 +26,7 @@ const stages: readonly Stage[] = [
     }),
     concurrency: availableParallelism(),
   },
-  { name: 'real', files: globSync('test/{end-to-end,faults}/**/*.test.ts', { cwd: root }), concurrency: 1 },
+  { name: 'real', files: globSync('test/{end-to-end,faults}/**/*.test.ts', { cwd: root }), concurrency: 2 },
 ];
 
 const wanted = process.argv[2];
@@ -41,6 +41,7 @@ process.exitCode = failed ? 1 : 0;
 
 function run({ files, concurrency }: Stage): Promise<boolean> {
   const flags = ['--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec'];
-  const child = spawn(process.execPath, [...flags, ...files.toSorted()], { cwd: root, stdio: 'inherit' });
+  // The longest come last by name, and must not begin last.
+  const child = spawn(process.execPath, [...flags, ...files.toSorted().toReversed()], { cwd: root, stdio: 'inherit' });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)));
 }
