@@ -15,6 +15,7 @@ import { type AppliedKind, decide, type Situation, type Step } from './decide.ts
 import { appliedKindOf, appliedKinds, offeredOf, servingOf, wireKindOf } from './offered.ts';
 import type { ReceiptWriter } from './receipts.ts';
 import type { ServingRecordFile } from './serving-record.ts';
+import { Waiters } from './waiters.ts';
 
 /** What the loop needs from the rest of the agent. */
 export type ConvergerPorts = {
@@ -53,16 +54,14 @@ export type ConvergerPorts = {
 /** Waits after a step that failed for reasons outside the offers, such as a launcher that does not answer. */
 const RETRY = { firstMillis: 1_000, maxMillis: 60_000 };
 
-type Waiter = { readonly resolve: () => void; readonly reject: (why: OpenCraneError) => void };
-
 /** The loop. Runs from `start` to `stop`. */
 export class Converger implements Part {
   readonly name = 'converger';
   readonly #ports: ConvergerPorts;
   readonly #abort = new AbortController();
   readonly #offers = new Map<AppliedKind, Offer>();
-  #restarts: Waiter[] = [];
-  #drains: Waiter[] = [];
+  readonly #restarts = new Waiters();
+  readonly #drains = new Waiters();
   /** Resolved by `wake`, and replaced each time the loop looks at the situation. */
   #woken = Promise.withResolvers<void>();
   #failuresInRow = 0;
@@ -83,7 +82,8 @@ export class Converger implements Part {
     const why = new OpenCraneError('unavailable', 'agent_stopping', 'the agent stops', {
       mend: 'try again in a moment',
     });
-    for (const waiter of [...this.#restarts, ...this.#drains]) waiter.reject(why);
+    this.#restarts.fail(why);
+    this.#drains.fail(why);
   }
 
   /** Looks at the situation anew; called whenever something in it may have changed. */
@@ -112,12 +112,11 @@ export class Converger implements Part {
     return this.#command(this.#drains, { drained: true });
   }
 
-  async #command(waiters: Waiter[], change: { readonly drained: boolean }): Promise<void> {
+  async #command(waiters: Waiters, change: { readonly drained: boolean }): Promise<void> {
     await this.#ports.record.update(change);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    waiters.push({ resolve, reject });
+    const done = waiters.wait();
     this.wake();
-    return promise;
+    return done;
   }
 
   async #run(): Promise<void> {
@@ -135,7 +134,7 @@ export class Converger implements Part {
     const { record, upgrade, openclaw } = this.#ports;
     const { runtime, config, refused, unproven, drained } = record.current;
     const offered = Object.fromEntries([...this.#offers].map(([kind, offer]) => [kind, offeredOf(offer)]));
-    if (openclaw.state() === 'stopped' || openclaw.state() === 'failed') settle(this.#drains);
+    if (openclaw.state() === 'stopped' || openclaw.state() === 'failed') this.#drains.settle();
     return {
       upgradeCutOff: upgrade.cutOff(),
       serving: { ...(runtime && { runtime }), ...(config && { config }) },
@@ -147,7 +146,7 @@ export class Converger implements Part {
       unproven: appliedKinds.some((kind) => unproven[kind] !== undefined),
       openclaw: openclaw.state(),
       wantedRunning: !drained,
-      restartRequested: this.#restarts.length > 0,
+      restartRequested: this.#restarts.any,
     };
   }
 
@@ -248,12 +247,11 @@ export class Converger implements Part {
   }
 
   async #restart(): Promise<void> {
-    const waiters = this.#restarts;
-    this.#restarts = [];
+    const waiters = this.#restarts.take();
     try {
       await this.#ports.openclaw.stop('the coordinator ordered a restart');
       await this.#reporting('restart', (progress) => this.#ports.openclaw.start(progress, this.#abort.signal));
-      settle(waiters);
+      waiters.settle();
     } catch (cause) {
       const why = new OpenCraneError(
         'failed_precondition',
@@ -264,7 +262,7 @@ export class Converger implements Part {
           mend: 'see the tenant’s log',
         },
       );
-      for (const waiter of waiters) waiter.reject(why);
+      waiters.fail(why);
       throw cause;
     }
   }
@@ -283,10 +281,6 @@ export class Converger implements Part {
 
 function awaitsStart(outcome: Outcome): boolean {
   return outcome.state === 'applied' && outcome.effect === 'start';
-}
-
-function settle(waiters: Waiter[]): void {
-  for (const waiter of waiters.splice(0)) waiter.resolve();
 }
 
 function describe(step: Step): string {
