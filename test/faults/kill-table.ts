@@ -47,7 +47,7 @@ let count = 0;
 /** Whether something was said that must not be forgotten. */
 let spoken = false;
 
-before(async () => {
+async function setUp(): Promise<void> {
   home = await seededHome();
   ownRuntimes();
   faults = new FaultFile(home);
@@ -56,7 +56,7 @@ before(async () => {
   const { runtimes } = coordinator.clients;
   const organisation = { scope: { case: 'organisation', value: true } } as const;
   await runtimes.pinRuntime({ scope: organisation, version: versions.previous });
-});
+}
 
 after(async () => {
   assert.equal(await coordinator.stop(), 0);
@@ -211,6 +211,7 @@ async function assertAnswered({ refused }: Row, offer: { kind: Kind; revision: b
 /** Makes a test of each row, in their order, on one tenant. */
 export function killTable(rows: readonly Row[]): void {
   before(async () => {
+    await setUp();
     if (rows[0]?.scenario === 'first boot') return;
     await readyTenant(coordinator, 'jente');
     await firstWords();
