@@ -7,7 +7,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { type Encoded, grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
+import type { Encoded } from '@opencrane/kit/grpc/encoded.ts';
+import { grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
 import { fromGrpcError } from '@opencrane/kit/grpc/status.ts';
 import {
   AgentService,

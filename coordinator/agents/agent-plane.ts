@@ -3,7 +3,8 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { jitter } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { Encoded, grpcMethod, grpcServerDefinition } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
+import { grpcMethod, grpcServerDefinition } from '@opencrane/kit/grpc/service-definition.ts';
 import { type StreamCall, takeStreams } from '@opencrane/kit/grpc/stream-call.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
@@ -169,7 +170,12 @@ export class AgentPlane implements Part, AgentCommands {
     const sessions = this.#sessions;
     const inSweeps = (millis: number) => Math.ceil(millis / SWEEP_MILLIS);
     const heartbeatMillis = () => heartbeatIntervalMillis(sessions.count);
-    let beat = { interval: 0, message: Encoded.from(ConnectResponseSchema, welcome('', 0)) };
+    let welcomes = welcomesAt(0);
+    const current = () => {
+      const interval = heartbeatMillis();
+      if (interval !== welcomes.interval) welcomes = welcomesAt(interval);
+      return welcomes;
+    };
     return {
       verifier,
       observer,
@@ -181,14 +187,8 @@ export class AgentPlane implements Part, AgentCommands {
       sweeps: () => sessions.sweeps,
       age: () => jitter(limits.maxAgeMillis, 0.1, random),
       reconnectAfter: () => this.#reconnectAfter(),
-      heartbeatMillis,
-      heartbeatAnswer: () => {
-        const interval = heartbeatMillis();
-        if (interval !== beat.interval) {
-          beat = { interval, message: Encoded.from(ConnectResponseSchema, welcome('', interval)) };
-        }
-        return beat.message;
-      },
+      welcome: (sessionId) => current().toHello(sessionId),
+      heartbeatAnswer: () => current().toHeartbeat,
       silentSweeps: () => inSweeps(silenceMillis(heartbeatMillis())),
       enter: (session) => sessions.enter(session),
       leave: (session) => {
@@ -201,6 +201,12 @@ export class AgentPlane implements Part, AgentCommands {
       socketOf: (peer) => this.#listener.socketOf(peer),
     };
   }
+}
+
+/** What is answered while this interval holds, serialised once. */
+function welcomesAt(interval: number) {
+  const toHello = Encoded.template(ConnectResponseSchema, (sessionId) => welcome(sessionId, interval));
+  return { interval, toHello, toHeartbeat: Encoded.from(ConnectResponseSchema, welcome('', interval)) };
 }
 
 /** Ends a stream before it has a session. */

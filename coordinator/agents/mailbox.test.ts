@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { digestOf } from '@opencrane/kit/digest.ts';
-import { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import { ConnectResponseSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import fc from 'fast-check';
 import type { PreparedOffer } from '../offers/offer.ts';
-import { Mailbox } from './mailbox.ts';
+import { Mailbox, type Outgoing } from './mailbox.ts';
 import { receiptStored } from './messages.ts';
 
 const message = Encoded.from(ConnectResponseSchema, create(ConnectResponseSchema));
 
 function offer(kind: Kind, revision: number): PreparedOffer {
   return { kind, revision: BigInt(revision), digest: digestOf(`${revision}`), nonce: '', message };
+}
+
+function receiptIdIn(answer: Outgoing): string {
+  const { message } = answer instanceof Encoded ? fromBinary(ConnectResponseSchema, answer.bytes) : answer;
+  assert.equal(message.case, 'receiptStored');
+  return message.case === 'receiptStored' ? message.value.receiptId : '';
 }
 
 const step = fc.oneof(
@@ -36,9 +42,7 @@ test('answers all arrive in order; of offers the newest of each kind does, and n
         if (out !== undefined) {
           assert.ok(Number(out.revision) > (taken.get(out.kind) ?? 0), 'revisions rise');
           taken.set(out.kind, Number(out.revision));
-        } else if (!(next.message instanceof Encoded) && next.message.message.case === 'receiptStored') {
-          answers.taken.push(next.message.message.value.receiptId);
-        }
+        } else answers.taken.push(receiptIdIn(next.message));
         return true;
       };
       for (const [index, { do: what, kind }] of steps.entries()) {

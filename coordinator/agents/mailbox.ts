@@ -3,7 +3,7 @@
  * costs no more than a fast one. Everything else answers something the agent sent and goes out in order; the session
  * stops reading while too many answers wait, so neither part grows.
  */
-import type { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import type { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import type { ConnectResponse } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { PreparedOffer } from '../offers/offer.ts';
 import { sameOffer } from './offers-due.ts';

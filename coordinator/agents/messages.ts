@@ -1,6 +1,6 @@
 /** What the coordinator says on a stream, besides offers. */
 import { create } from '@bufbuild/protobuf';
-import { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import {
   type ConnectResponse,
   ConnectResponseSchema,
@@ -22,9 +22,9 @@ export const requestFullState = Encoded.from(
 );
 
 /** Tells that a receipt need not be sent again. */
-export function receiptStored(receiptId: string): ConnectResponse {
-  return create(ConnectResponseSchema, { message: { case: 'receiptStored', value: { receiptId } } });
-}
+export const receiptStored = Encoded.template(ConnectResponseSchema, (receiptId) =>
+  create(ConnectResponseSchema, { message: { case: 'receiptStored', value: { receiptId } } }),
+);
 
 /** Answers a tenant's `openclaw update`. */
 export function runtimeAnswer(answer: Omit<RuntimeAnswer, '$typeName' | '$unknown'>): ConnectResponse {

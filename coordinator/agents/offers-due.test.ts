@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { type Digest, digestOf } from '@opencrane/kit/digest.ts';
-import { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import { ConnectResponseSchema, KindStateSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind, type Receipt, ReceiptSchema, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import fc from 'fast-check';

@@ -40,7 +40,8 @@ export interface SessionHost {
   age(): number;
   /** When an agent that is sent away should come again, jittered. */
   reconnectAfter(): number;
-  heartbeatMillis(): number;
+  /** Accepts a hello: the session's id, and the interval of heartbeats. */
+  welcome(sessionId: string): Outgoing;
   /** Answers a heartbeat: the interval, encoded once for all. */
   heartbeatAnswer(): Outgoing;
   silentSweeps(): number;

@@ -24,7 +24,7 @@ import type { PreparedOffer } from '../offers/offer.ts';
 import { bearerToken } from './bearer.ts';
 import { agentAway, PendingCommands } from './commands.ts';
 import { checkHello, SequenceCheck } from './incoming.ts';
-import { command, goodbye, reasonName, receiptStored, requestFullState, runtimeAnswer, welcome } from './messages.ts';
+import { command, goodbye, reasonName, receiptStored, requestFullState, runtimeAnswer } from './messages.ts';
 import { type AgentView, afterFullState, afterReceipt, afterSent, offersDue, viewOf } from './offers-due.ts';
 import { Outlet } from './outlet.ts';
 import type { HostedSession, SessionHost } from './session-host.ts';
@@ -179,7 +179,7 @@ export class Session implements HostedSession, StreamListener {
     this.#phase = 'serving';
     this.#view = viewOf(hello.capabilities, hello.kinds);
     this.#patience = host.silentSweeps();
-    this.#outlet.answer(welcome(this.id, host.heartbeatMillis()));
+    this.#outlet.answer(host.welcome(this.id));
     host.refresh(this);
   }
 

@@ -1,6 +1,6 @@
 /** Desired state of one kind as it goes to agents: encoded once, however many receive it. */
 import type { Digest } from '@opencrane/kit/digest.ts';
-import type { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import type { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import type { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 
 /** An offer that is ready to be sent. Two tenants with the same layers share one object. */

@@ -1,7 +1,7 @@
 /** Makes an offer ready to be sent. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Digest, digestOf, hexOf } from '@opencrane/kit/digest.ts';
-import { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import { ConnectResponseSchema, type OfferSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { PreparedOffer } from './offer.ts';

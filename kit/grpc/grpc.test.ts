@@ -10,7 +10,8 @@ import {
 import fc from 'fast-check';
 import { OpenCraneError } from '../errors.ts';
 import { decodeRequest } from './decode-request.ts';
-import { Encoded, grpcMethod, grpcServerDefinition, grpcServiceDefinition } from './service-definition.ts';
+import { Encoded } from './encoded.ts';
+import { grpcMethod, grpcServerDefinition, grpcServiceDefinition } from './service-definition.ts';
 import { fromGrpcError, toGrpcStatus } from './status.ts';
 
 test('a request that breaks a rule is refused with the field that broke it', () => {
@@ -47,6 +48,18 @@ test('an encoded message is serialised once, and goes out as it is', () => {
   const method = grpcServerDefinition(AgentService)['Connect'];
   assert.equal(method?.responseSerialize(encoded), encoded.bytes);
   assert.deepEqual(method?.responseSerialize(message), encoded.bytes);
+});
+
+test('a template writes what serialising each message would, whatever the text', () => {
+  const build = (receiptId: string) =>
+    create(ConnectResponseSchema, { message: { case: 'receiptStored', value: { receiptId } } });
+  const template = Encoded.template(ConnectResponseSchema, build);
+  const texts = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ minLength: 120, maxLength: 140 }));
+  fc.assert(
+    fc.property(texts, (text) => {
+      assert.deepEqual(template(text).bytes, Buffer.from(toBinary(ConnectResponseSchema, build(text))));
+    }),
+  );
 });
 
 test('methods are spelt and shaped as gRPC wants them; only a server leaves requests undecoded', () => {

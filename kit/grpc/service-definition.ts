@@ -1,33 +1,9 @@
 /**
- * A thin adapter from protobuf-es descriptors to grpc-js.
- *
- * A message is either a protobuf-es message or an `Encoded` one: bytes that were serialised before,
- * so that what goes to thousands of receivers is serialised once.
+ * A thin adapter from protobuf-es descriptors to grpc-js. A message is either a protobuf-es message or an `Encoded` one.
  */
-import {
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  fromBinary,
-  type Message,
-  type MessageShape,
-  toBinary,
-} from '@bufbuild/protobuf';
+import { type DescMessage, type DescMethod, type DescService, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-
-/** A message that is serialised already. */
-export class Encoded {
-  readonly bytes: Buffer;
-
-  private constructor(bytes: Buffer) {
-    this.bytes = bytes;
-  }
-
-  /** Serialises a message once, for many receivers. */
-  static from<Desc extends DescMessage>(schema: Desc, message: Message & { $typeName: Desc['typeName'] }): Encoded {
-    return new Encoded(serialize(schema, message));
-  }
-}
+import { type Encoded, serialize } from './encoded.ts';
 
 /** A method as a client calls it, typed by its descriptor. */
 export function grpcMethod<Input extends DescMessage, Output extends DescMessage>(
@@ -60,11 +36,4 @@ export function grpcServerDefinition(service: DescService): ServiceDefinition {
     { ...grpcMethod(method), requestDeserialize: (bytes: Buffer) => bytes },
   ]);
   return Object.fromEntries(methods);
-}
-
-function serialize(schema: DescMessage, value: unknown): Buffer {
-  if (value instanceof Encoded) return value.bytes;
-  // grpc-js types messages as unknown; the callers of this adapter are typed by the descriptor.
-  const bytes = toBinary(schema, value as Message);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

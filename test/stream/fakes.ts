@@ -5,7 +5,7 @@ import type { AgentObserver, DesiredState } from '@opencrane/coordinator/agents/
 import { type Clock, systemClock } from '@opencrane/kit/clock.ts';
 import { type Digest, digestOf } from '@opencrane/kit/digest.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { createRegistry } from '@opencrane/kit/metrics.ts';
 import { ConnectResponseSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { AgentPlane } from '@opencrane/coordinator/agents/agent-plane.ts';
 import type { DesiredState } from '@opencrane/coordinator/agents/ports.ts';
 import { systemClock } from '@opencrane/kit/clock.ts';
-import { Encoded } from '@opencrane/kit/grpc/service-definition.ts';
+import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { createRegistry } from '@opencrane/kit/metrics.ts';
 import { ConnectResponseSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
