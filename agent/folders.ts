@@ -16,10 +16,19 @@ export function tenantFolders(data: string) {
     config: at('config'),
     agent: at('agent'),
     serving: at('agent', 'serving.json'),
+    /** The same within the state, so that it comes back with it. */
+    servingCopy: at('state', '.opencrane', 'serving.json'),
     journal: at('agent', 'journal.json'),
     receipts: at('agent', 'receipts.jsonl'),
     agentLock: at('agent', 'lock'),
     agentPid: at('agent', 'agent.pid'),
+    /** Which disk this is, for the lease. */
+    holder: at('agent', 'disk'),
+    /** Whose state is on this disk. */
+    lineage: at('agent', 'lineage.json'),
+    /** What the files of the state looked like in the newest snapshot. */
+    seenLog: at('agent', 'seen.jsonl'),
+    databaseCopies: at('agent', 'database-copies'),
     kept: at('kept'),
     run: at('run'),
     launcherLock: at('run', 'launcher.lock'),

@@ -1,7 +1,8 @@
 /**
  * The agent: the sidecar of one tenant's OpenClaw. Everything is constructed here, and nowhere else.
  *
- *   lock ▶ launcher view ▶ observer ▶ converge loop ▶ config watch ▶ stream to the coordinator     (stopped in the reverse order)
+ *   lock ▶ stream to the coordinator ▶ launcher view ▶ observer ▶ fence ▶ residence ▶ converge loop ▶ config watch
+ *                                                                                     (stopped in the reverse order)
  *
  * OpenClaw is the launcher's child: it serves on when this process ends, and the next agent takes it up.
  */
@@ -10,20 +11,23 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
-import { exitCodeOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
-import type { Command } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import type { ReportProgress } from './appliers/applier.ts';
+import { openBucket } from './bucket/open-bucket.ts';
+import { BundleKeeper } from './bundles/bundle-keeper.ts';
+import { BundleShelf } from './bundles/bundle-shelf.ts';
 import { ConfigApplier } from './config/config-applier.ts';
 import { ConfigFiles } from './config/config-files.ts';
 import { ConfigWatch } from './config/config-watch.ts';
+import { carryOut } from './converge/commands.ts';
 import { Converger } from './converge/converger.ts';
 import { helloOf } from './converge/hello.ts';
 import { ReceiptWriter } from './converge/receipts.ts';
 import { ServingRecordFile } from './converge/serving-record.ts';
+import { startServing } from './converge/start-serving.ts';
 import { faultPoint } from './fault-point.ts';
 import { tenantFolders } from './folders.ts';
 import { Observer } from './health/observer.ts';
@@ -32,6 +36,10 @@ import { runOpenClaw } from './openclaw/command.ts';
 import { commandEnvironment, gatewayProcess } from './openclaw/environment.ts';
 import { connectGateway } from './openclaw/gateway-client.ts';
 import { probeAll, probeStartup } from './openclaw/probes.ts';
+import { composeResidence } from './residence/compose.ts';
+import { isUndisturbed } from './residence/undisturbed.ts';
+import { vaultArchive } from './residence/vault-archive.ts';
+import { VaultOrders } from './residence/vault-orders.ts';
 import { InstalledRuntimes } from './runtime/installed-runtimes.ts';
 import { KeptStates } from './runtime/kept-states.ts';
 import { preflight } from './runtime/preflight.ts';
@@ -48,18 +56,25 @@ import { createReporter } from './supervise/progress.ts';
 import { UpdateRequests } from './supervise/update-requests.ts';
 
 const VERSION = '0.1.0';
+/** The platform looks whether we live by trying our lock. */
+const LOCK_PATIENCE_MILLIS = 500;
 const random = Math.random;
 
-async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger): Promise<void> {
+async function start(
+  settings: AgentSettings,
+  lifecycle: Lifecycle,
+  onLost: (why: unknown) => void,
+  log: Logger,
+): Promise<void> {
   const folders = tenantFolders(settings.data);
   const port = settings.gatewayPort;
   const instanceId = randomUUID();
   await mkdir(folders.agent, { recursive: true, mode: 0o700 });
-  takeProcessLock(folders.agentLock, `the agent of ${settings.tenant}`); // until this process ends
+  takeProcessLock(folders.agentLock, `the agent of ${settings.tenant}`, LOCK_PATIENCE_MILLIS); // until this process ends
   await writeFileAtomically(folders.agentPid, `${process.pid}\n`);
   await writeShim(folders);
 
-  const record = await ServingRecordFile.open(folders.serving);
+  const record = await ServingRecordFile.open(folders);
   const receiptLog = ReceiptLog.open(folders.receipts);
   await lifecycle.start({ name: 'receipt log', stop: () => receiptLog.close() });
   const readToken = async () => (await readFile(folders.gatewayToken, 'utf8')).trim();
@@ -71,7 +86,7 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
     hello: () => helloOf(settings.tenant, instanceId, VERSION, record.current),
     receiptLog,
     onOffer: (offer) => converger.offer(offer),
-    onCommand: (command) => carryOut(command, converger),
+    onCommand: (command) => carryOut(command, { converger, vault: orders.carryOut.bind(orders) }),
     clock,
     random,
     newId: randomUUID,
@@ -79,8 +94,17 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
   });
   const launcher = new LauncherClient(folders);
   const view = new LauncherView(launcher);
+  /** The agent has told the launcher to start OpenClaw, or is about to, and has not seen it ready. */
+  let starting = false;
+  /** The state is being exchanged; snapshots of it would be of neither. */
+  let exchanging = false;
   const openclaw = new OpenClaw({
     launcher,
+    async starting(is) {
+      starting = is;
+      await residing.residence.reconsider();
+    },
+    hold: () => residing.fence.hold,
     process: gatewayProcess(folders, port, process.env),
     render: (signal) => config.renderForBoot(signal),
     startup: (signal) => probeStartup(port, { signal, timeoutMillis: 2_000 }),
@@ -89,8 +113,9 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
     clock,
   });
 
-  const blobs = { read: link.readBlob.bind(link) };
-  const installed = new InstalledRuntimes(settings.runtimes, { blobs, clock, random });
+  const bucket = openBucket(settings.bucket, { clock, random, newId: randomUUID });
+  const shelf = new BundleShelf({ bucket, coordinator: { read: link.readBlob.bind(link) }, onStep: faultPoint, log });
+  const installed = new InstalledRuntimes(settings.runtimes, { blobs: shelf, clock, random });
   const config = new ConfigApplier({
     files: new ConfigFiles(folders),
     openclaw: {
@@ -122,7 +147,8 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
   };
 
   const journal = await UpgradeJournal.open(folders.journal);
-  const kept = new KeptStates(folders.kept);
+  const archive = vaultArchive({ residence: () => residing.residence, onStep: faultPoint, clock });
+  const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
   const onStep = (step: string) => faultPoint(step);
   const timeouts = {
     readyMillis: settings.readyTimeoutMillis,
@@ -162,7 +188,9 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
     probe: (signal) => probeAll(port, { signal }),
     process: () => processSeen(view.status),
     drained: () => record.current.drained,
+    vault: () => residing.residence.seen,
     config: () => ({ drift: watch.seen?.drift ?? [], effectiveDigest: watch.seen?.effectiveDigest ?? '' }),
+    onStarted: () => void residing.residence.reconsider(),
     report: (health) => link.reportHealth(health),
     clock,
     log,
@@ -187,6 +215,7 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
       state: () => openclawState(view.status),
       start: (progress, signal) => startServing(record, installed, openclaw, progress, signal),
       stop: (why) => openclaw.stop(why),
+      restart: (why, whileStopped, signal) => openclaw.restart(why, whileStopped, signal),
     },
     receipts: new ReceiptWriter({ record, send: (receipt) => link.sendReceipt(receipt), clock, newId: randomUUID }),
     report: (operation) => createReporter(operation, report, clock),
@@ -199,8 +228,53 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
     random,
     log,
   });
+  const bundles = new BundleKeeper({
+    shelf,
+    settled: () => (journal.entry === undefined ? record.current.runtime : undefined),
+    before: async () => [record.current.previousBundle ?? []].flat(),
+    clock,
+    random,
+    log,
+  });
+  const residing = await composeResidence({
+    settings,
+    bucket,
+    folders,
+    launcher,
+    instance: instanceId,
+    openclawVersion: () => record.current.runtime?.version ?? null,
+    mayCapture: () =>
+      isUndisturbed({
+        process: processSeen(view.status),
+        startedPid: observer.startedPid,
+        starting: starting || exchanging,
+      }),
+    onChange: () => observer.look(),
+    report: createReporter('boot', report, clock),
+    onLost,
+    log,
+  });
+  const orders = new VaultOrders({
+    ...residing,
+    kept,
+    folders,
+    exchange: (work, signal) =>
+      converger.exchange(async () => {
+        exchanging = true;
+        await residing.residence.reconsider();
+        await work().finally(() => {
+          exchanging = false;
+        });
+      }, signal),
+    sendArchive: (commandId, pieces) => link.sendArchive(commandId, pieces),
+    report: () => createReporter('vault', report, clock),
+    onStep: faultPoint,
+    newId: randomUUID,
+    clock,
+  });
   view.listen({
     changed() {
+      void residing.residence.reconsider();
       observer.look();
       converger.wake();
     },
@@ -210,47 +284,24 @@ async function start(settings: AgentSettings, lifecycle: Lifecycle, log: Logger)
   await lifecycle.start(link);
   await lifecycle.start(view);
   await lifecycle.start(observer);
+  await residing.start(lifecycle);
+  await lifecycle.start({ name: 'vault orders', stop: () => orders.stop() });
   await lifecycle.start({ name: 'updates', stop: () => updates.stop() });
+  await residing.residence.atHome();
+  await record.atHome();
+  await lifecycle.start(bundles);
   await lifecycle.start(converger);
   await lifecycle.start(watch);
   log.info({ pid: process.pid, serving: record.current.runtime?.version ?? 'nothing yet' }, 'agent ready');
-}
-
-/** Starts what serves: the last good version with the last good configuration, coordinator or not. */
-async function startServing(
-  { current }: ServingRecordFile,
-  installed: InstalledRuntimes,
-  openclaw: OpenClaw,
-  report: ReportProgress,
-  signal: AbortSignal,
-): Promise<void> {
-  if (current.runtime === undefined) return;
-  const { directory, version } = await installed.ensure(current.runtime, report, signal);
-  report('start', `starting OpenClaw ${version}`);
-  faultPoint('boot:start');
-  await openclaw.startReady(directory, version, signal);
-  report('ready', `OpenClaw ${version} is ready`);
-}
-
-function carryOut({ command }: Command, converger: Converger): Promise<void> {
-  switch (command.case) {
-    case 'restart':
-      return converger.restart();
-    case 'drain':
-      return converger.drain();
-    default:
-      throw new OpenCraneError('unimplemented', 'command_unknown', 'this agent does not know the command', {
-        mend: 'bring the agent to the coordinator’s version',
-      });
-  }
 }
 
 async function main(): Promise<void> {
   const settings = readAgentSettings(process.env);
   const log = createLogger({ program: 'agent', level: settings.logLevel }).child({ tenant: settings.tenant });
   const lifecycle = new Lifecycle(log);
-  const failed = start(settings, lifecycle, log).then(() => new Promise<never>(() => {}));
-  const ending = await runUntilSignal(lifecycle, failed);
+  const lost = Promise.withResolvers<never>();
+  const started = start(settings, lifecycle, lost.reject, log).then(() => new Promise<never>(() => {}));
+  const ending = await runUntilSignal(lifecycle, Promise.race([started, lost.promise]));
   if ('failure' in ending) throw ending.failure;
   log.info(ending, 'agent stopped; OpenClaw serves on');
 }

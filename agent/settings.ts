@@ -2,6 +2,8 @@
 import { resolve } from 'node:path';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
+import { parseBucketAddress } from './bucket/open-bucket.ts';
+import { DEFAULT_TTL_MILLIS } from './fence/terms.ts';
 
 const schema = z.object({
   OPENCRANE_TENANT: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label'),
@@ -18,11 +20,17 @@ const schema = z.object({
   /** `host:port` of the coordinator's agent port. */
   OPENCRANE_COORDINATOR: z.string().regex(/^[^\s/]+:\d+$/, 'must be host:port'),
   OPENCRANE_TOKEN_FILE: z.string().min(1),
+  /** Where the tenant is durable: a folder, or `gs://bucket`. */
+  OPENCRANE_BUCKET: z.string().min(1),
+  /** The tenant's key, 64 hex digits in a file of this user's alone. */
+  OPENCRANE_KEY_FILE: z.string().min(1),
   OPENCRANE_GATEWAY_PORT: z.coerce.number().int().min(1).max(65535),
   OPENCRANE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a new OpenClaw may take to become ready before an upgrade is rolled back. */
   OPENCRANE_READY_TIMEOUT_MS: z.coerce.number().int().positive().default(180_000),
   /** How long a new OpenClaw must stay ready before an upgrade is kept. */
+  /** How long the lease on the bucket outlives a machine that dies (docs/fence.md). */
+  OPENCRANE_LEASE_TTL_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(DEFAULT_TTL_MILLIS),
   OPENCRANE_SOAK_MS: z.coerce.number().int().nonnegative().default(10_000),
   /** OpenClaw's own drain budget is 315 s + 15 s to exit (measured on 2026.9.6). */
   OPENCRANE_DRAIN_MS: z.coerce.number().int().positive().default(330_000),
@@ -54,6 +62,9 @@ export function readAgentSettings(environment: NodeJS.ProcessEnv) {
     runtimes: value.OPENCRANE_RUNTIMES,
     coordinator: value.OPENCRANE_COORDINATOR,
     tokenFile: value.OPENCRANE_TOKEN_FILE,
+    bucket: parseBucketAddress(value.OPENCRANE_BUCKET, 'OPENCRANE_BUCKET'),
+    keyFile: value.OPENCRANE_KEY_FILE,
+    leaseTtlMillis: value.OPENCRANE_LEASE_TTL_MS,
     gatewayPort: value.OPENCRANE_GATEWAY_PORT,
     logLevel: value.OPENCRANE_LOG_LEVEL,
     readyTimeoutMillis: value.OPENCRANE_READY_TIMEOUT_MS,

@@ -1,4 +1,5 @@
 /** The `opencrane` program. */
+import { join } from 'node:path';
 import { systemClock } from '@opencrane/kit/clock.ts';
 import { askAtTerminal } from './ask.ts';
 import { connect } from './connection/connect.ts';
@@ -15,6 +16,7 @@ const exitCode = await run(process.argv.slice(2), {
   interrupts,
   clock: systemClock,
   ask: askAtTerminal(interrupts.signal),
+  offlineVault: [process.execPath, join(import.meta.dirname, '../agent/vault/offline/main.ts')],
   connect,
 });
 // What was written to a pipe may still be on its way.

@@ -20,6 +20,7 @@ export type World = {
   readonly interrupts: Interrupts;
   readonly clock: Clock;
   readonly ask: Context['ask'];
+  readonly offlineVault: Context['offlineVault'];
   connect(environment: Readonly<Record<string, string | undefined>>, folder: string): Promise<Clients>;
 };
 
@@ -47,13 +48,13 @@ export async function run(words: readonly string[], world: World): Promise<numbe
 
 async function perform(command: Command, raw: RawInput, world: World): Promise<number> {
   const json = raw['json'] === true;
-  const { out, errors, interrupts, clock, folder, ask } = world;
+  const { out, errors, interrupts, clock, folder, ask, offlineVault } = world;
   const output = new Output({ json, out, errors, colours: wantsColours(world) });
   const home = raw['home'];
   const environment = typeof home === 'string' ? { ...world.environment, OPENCRANE_HOME: home } : world.environment;
   const connect = () => world.connect(environment, folder);
   try {
-    return await command.run({ output, environment, folder, interrupts, clock, ask, connect }, raw);
+    return await command.run({ output, environment, folder, interrupts, clock, ask, offlineVault, connect }, raw);
   } catch (thrown) {
     const error = callError(thrown);
     if (error.code !== 'cancelled' || !interrupts.signal.aborted) printError(output, error);

@@ -6,6 +6,7 @@ import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { RuntimeService } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { TenantService } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { VaultService } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { type Clients, clientsOver } from './connection/clients.ts';
 import { run, type World } from './run.ts';
 
@@ -16,6 +17,7 @@ export type FakeServices = {
   readonly runtimes?: Partial<ServiceImpl<typeof RuntimeService>>;
   readonly audit?: Partial<ServiceImpl<typeof AuditService>>;
   readonly events?: Partial<ServiceImpl<typeof EventService>>;
+  readonly vault?: Partial<ServiceImpl<typeof VaultService>>;
 };
 
 /** What a command line came to. */
@@ -29,6 +31,7 @@ export function fakeClients(services: FakeServices): Clients {
     service(RuntimeService, services.runtimes ?? {});
     service(AuditService, services.audit ?? {});
     service(EventService, services.events ?? {});
+    service(VaultService, services.vault ?? {});
   });
   return clientsOver('http://coordinator.test', transport);
 }
@@ -49,6 +52,7 @@ export async function runCli(
     interrupts: { signal: new AbortController().signal, onAgain() {} },
     clock: new ManualClock(),
     ask: undefined,
+    offlineVault: ['/nonexistent'],
     connect: async () => fakeClients(services),
     ...world,
   });

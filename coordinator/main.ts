@@ -18,6 +18,7 @@ import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { RuntimeService } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { TenantService } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { VaultService } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { createAdminServer, served } from './admin/admin-server.ts';
 import { AgentPlane } from './agents/agent-plane.ts';
 import { AuditLog } from './audit/audit-log.ts';
@@ -48,6 +49,7 @@ import { loadDirectory } from './tenants/load.ts';
 import { runtimeTenants } from './tenants/runtime-tenants.ts';
 import { tenantService } from './tenants/tenant-service.ts';
 import { TenantStore } from './tenants/tenant-store.ts';
+import { vaultService } from './vault/vault-service.ts';
 
 /** Both planes of the embedded mode are for this machine only. */
 const HOST = '127.0.0.1';
@@ -130,6 +132,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
       launcher: [process.execPath, smallHeap, join(repository, 'agent', 'launcher', 'main.ts')],
     },
     environment: process.env,
+    buckets: settings.buckets,
     logLevel: settings.logLevel,
     clock,
     random,
@@ -174,6 +177,9 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
         RuntimeService,
         runtimeService({ builder, catalogue, wishes, revisions, receipts, tenants: ofRuntimes, clock }),
       ),
+      served(VaultService, vaultService({ store, directory, tenants, agents, audit, events, log }), {
+        compressed: false,
+      }),
       served(AuditService, auditService(audit)),
       served(EventService, eventService(events)),
     ],

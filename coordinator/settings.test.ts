@@ -9,6 +9,7 @@ test('without flags and variables it is the folder below, and the documented por
     adminPort: 8720,
     agentPort: 8721,
     database: resolve('.opencrane', 'coordinator.sqlite'),
+    buckets: undefined,
     logLevel: 'info',
   });
 });
@@ -18,12 +19,14 @@ test('a flag wins over its variable, and a variable over the default', () => {
     OPENCRANE_ADMIN_PORT: '9000',
     OPENCRANE_AGENT_PORT: '9001',
     OPENCRANE_HOME: '/srv/crane',
+    OPENCRANE_BUCKETS: 'gs://acme-{tenant}',
   });
   assert.deepEqual(settings, {
     home: '/srv/crane',
     adminPort: 0,
     agentPort: 9001,
     database: 'postgres://db/x',
+    buckets: 'gs://acme-{tenant}',
     logLevel: 'info',
   });
 });
@@ -32,6 +35,12 @@ const wrong = [
   { reason: 'a port that is no number', args: ['--admin-port', 'http'], variables: {}, field: 'admin-port' },
   { reason: 'a port past the last', args: ['--agent-port', '65536'], variables: {}, field: 'agent-port' },
   { reason: 'a variable that is no port', args: [], variables: { OPENCRANE_ADMIN_PORT: '-1' }, field: 'admin-port' },
+  {
+    reason: 'buckets that do not tell tenants apart',
+    args: ['--buckets', 'gs://acme'],
+    variables: {},
+    field: 'buckets',
+  },
   { reason: 'a level that there is not', args: ['--log-level', 'loud'], variables: {}, field: 'log-level' },
 ];
 

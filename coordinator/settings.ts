@@ -12,6 +12,10 @@ const settings = {
   'admin-port': { variable: 'OPENCRANE_ADMIN_PORT', schema: port.default(8720) },
   'agent-port': { variable: 'OPENCRANE_AGENT_PORT', schema: port.default(8721) },
   database: { variable: 'OPENCRANE_DATABASE', schema: z.string().optional() },
+  buckets: {
+    variable: 'OPENCRANE_BUCKETS',
+    schema: z.string().includes('{tenant}', 'must name the tenant, as in gs://acme-{tenant}').optional(),
+  },
   'log-level': {
     variable: 'OPENCRANE_LOG_LEVEL',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -26,6 +30,8 @@ export type CoordinatorSettings = {
   readonly agentPort: number;
   /** Path of an SQLite file, or a `postgres://` URL. */
   readonly database: string;
+  /** Address of a tenant's bucket, with `{tenant}` for its name; undefined for a folder beside the tenant's others. */
+  readonly buckets: string | undefined;
   readonly logLevel: string;
 };
 
@@ -48,6 +54,7 @@ export function readCoordinatorSettings(args: readonly string[], environment: No
     adminPort: read('admin-port'),
     agentPort: read('agent-port'),
     database: read('database') ?? join(home, 'coordinator.sqlite'),
+    buckets: read('buckets'),
     logLevel: read('log-level'),
   };
 }

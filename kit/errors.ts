@@ -103,6 +103,12 @@ const exitByCode: Record<ErrorCode, number> = {
   unauthenticated: exitCodes.denied,
 };
 
+/** The code of this name, for errors that come as text from another program; undefined when there is none. */
+export function errorCodeNamed(name: string): ErrorCode | undefined {
+  // The keys are the codes: the type above makes sure of it.
+  return Object.hasOwn(exitByCode, name) ? (name as ErrorCode) : undefined;
+}
+
 /** The exit code of a program that ends with this error. */
 export function exitCodeOf(error: OpenCraneError): number {
   return exitByCode[error.code];

@@ -17,10 +17,13 @@ export interface ProcessLock {
   release(): void;
 }
 
-/** Takes the lock at `path`, or throws `already_exists` at once when another process holds it. */
-export function takeProcessLock(path: string, whose: string): ProcessLock {
+/**
+ * Takes the lock at `path`, or throws `already_exists` when another process holds it: at once, or after `patienceMillis`,
+ * for who must not be turned away by somebody that only looks whether the lock is free, and holds it for that moment.
+ */
+export function takeProcessLock(path: string, whose: string, patienceMillis = 0): ProcessLock {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(path, { timeout: 0 });
+  const database = new DatabaseSync(path, { timeout: patienceMillis });
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (cause) {

@@ -20,7 +20,7 @@ type Stage = { readonly name: string; readonly files: readonly string[]; readonl
 const stages: readonly Stage[] = [
   {
     name: 'unit',
-    files: globSync('{kit,coordinator,agent,cli,test/check,test/fixtures,test/stream}/**/*.test.ts', {
+    files: globSync('{kit,coordinator,agent,cli,test/check,test/fixtures,test/stream,test/bucket}/**/*.test.ts', {
       cwd: root,
       exclude: ['**/node_modules'],
     }),

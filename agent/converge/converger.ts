@@ -12,6 +12,7 @@ import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
 import type { Reporter } from '../supervise/progress.ts';
 import { type AppliedKind, decide, type Situation, type Step } from './decide.ts';
+import { type Exchanged, Exchanges } from './exchanges.ts';
 import { appliedKindOf, appliedKinds, offeredOf, servingOf, wireKindOf } from './offered.ts';
 import type { ReceiptWriter } from './receipts.ts';
 import type { ServingRecordFile } from './serving-record.ts';
@@ -38,6 +39,8 @@ export type ConvergerPorts = {
     readonly start: (report: ReportProgress, signal: AbortSignal) => Promise<void>;
     /** Drains and stops. */
     readonly stop: (why: string) => Promise<void>;
+    /** Drains and stops what runs, does something, starts it again, and resolves when it is ready. */
+    readonly restart: (why: string, whileStopped: () => Promise<void>, signal: AbortSignal) => Promise<Exchanged>;
   };
   readonly receipts: ReceiptWriter;
   readonly report: (operation: string) => Reporter;
@@ -62,6 +65,7 @@ export class Converger implements Part {
   readonly #offers = new Map<AppliedKind, Offer>();
   readonly #restarts = new Waiters();
   readonly #drains = new Waiters();
+  readonly #exchanges = new Exchanges();
   /** Resolved by `wake`, and replaced each time the loop looks at the situation. */
   #woken = Promise.withResolvers<void>();
   #failuresInRow = 0;
@@ -84,6 +88,7 @@ export class Converger implements Part {
     });
     this.#restarts.fail(why);
     this.#drains.fail(why);
+    this.#exchanges.fail();
   }
 
   /** Looks at the situation anew; called whenever something in it may have changed. */
@@ -110,6 +115,13 @@ export class Converger implements Part {
   /** Drains and stops OpenClaw; resolves when it is gone. */
   drain(): Promise<void> {
     return this.#command(this.#drains, { drained: true });
+  }
+
+  /** Does something to the state while OpenClaw is stopped; resolves when it is ready again, rejects with what that threw. */
+  exchange(work: () => Promise<void>, signal: AbortSignal): Promise<Exchanged> {
+    const done = this.#exchanges.order(work, signal);
+    this.wake();
+    return done;
   }
 
   async #command(waiters: Waiters, change: { readonly drained: boolean }): Promise<void> {
@@ -147,6 +159,7 @@ export class Converger implements Part {
       openclaw: openclaw.state(),
       wantedRunning: !drained,
       restartRequested: this.#restarts.any,
+      exchangeRequested: this.#exchanges.any,
     };
   }
 
@@ -177,6 +190,8 @@ export class Converger implements Part {
         return this.#start(signal);
       case 'restart':
         return this.#restart();
+      case 'exchange':
+        return this.#exchanges.doFirst((work) => this.#exchange(work, signal));
       case 'stop':
         return openclaw.stop('the coordinator ordered a drain');
     }
@@ -265,6 +280,13 @@ export class Converger implements Part {
       waiters.fail(why);
       throw cause;
     }
+  }
+
+  async #exchange(work: () => Promise<void>, signal: AbortSignal): Promise<Exchanged> {
+    const { openclaw } = this.#ports;
+    if (openclaw.state() === 'running') return openclaw.restart('the state is exchanged', work, signal);
+    await work(); // it is down already; the loop starts it when it is wanted
+    return { downtimeMillis: 0 };
   }
 
   /** After a failed step: until something changes, or a while has passed, so that a failure is not repeated in a tight loop. */

@@ -17,6 +17,7 @@ const atRest: Situation = {
   openclaw: 'running',
   wantedRunning: true,
   restartRequested: false,
+  exchangeRequested: false,
 };
 
 const cases: readonly { reason: string; change: Partial<Situation>; step: Step }[] = [
@@ -98,6 +99,16 @@ const cases: readonly { reason: string; change: Partial<Situation>; step: Step }
     change: { restartRequested: true },
     step: { do: 'restart' },
   },
+  {
+    reason: 'an exchange of the state comes before what would be done on the old one',
+    change: { exchangeRequested: true, restartRequested: true, offered: { config: offer(b) } },
+    step: { do: 'exchange' },
+  },
+  {
+    reason: 'an upgrade that was cut off has the state in its hands',
+    change: { exchangeRequested: true, upgradeCutOff: true },
+    step: { do: 'resume-upgrade' },
+  },
 ];
 
 for (const { reason, change, step } of cases)
@@ -117,6 +128,7 @@ test('whatever the situation, carrying out the steps comes to rest with the offe
     openclaw: fc.constantFrom('unknown', 'stopped', 'running', 'failed'),
     wantedRunning: fc.boolean(),
     restartRequested: fc.boolean(),
+    exchangeRequested: fc.boolean(),
   }) as fc.Arbitrary<Situation>; // absent and undefined differ only under exactOptionalPropertyTypes
   fc.assert(
     fc.property(situations, fc.infiniteStream(fc.boolean()), (start, outcomes) => {
@@ -144,6 +156,8 @@ function carryOut(now: Situation, step: Step, succeeds: boolean): Situation {
         unproven: now.unproven && !succeeds,
         restartRequested: false,
       };
+    case 'exchange':
+      return { ...now, exchangeRequested: false, openclaw: succeeds ? now.openclaw : 'stopped' };
     case 'stop':
       return { ...now, openclaw: 'stopped' };
     case 'note':

@@ -35,6 +35,8 @@ export type Situation = {
   /** False after a drain command, until the next restart command. */
   readonly wantedRunning: boolean;
   readonly restartRequested: boolean;
+  /** Somebody wants the state exchanged, for which OpenClaw has to be down. */
+  readonly exchangeRequested: boolean;
 };
 
 /** The next step. */
@@ -46,6 +48,7 @@ export type Step =
   /** Also awaits that one which runs is ready. */
   | { readonly do: 'start' }
   | { readonly do: 'restart' }
+  | { readonly do: 'exchange' }
   | { readonly do: 'stop' }
   | { readonly do: 'wait'; readonly for: string };
 
@@ -54,6 +57,7 @@ export function decide(situation: Situation): Step {
   if (situation.serving.runtime === undefined) return decideFirstRuntime(situation);
   if (situation.openclaw === 'unknown') return { do: 'wait', for: 'the launcher' };
   if (situation.upgradeCutOff) return { do: 'resume-upgrade' };
+  if (situation.exchangeRequested) return { do: 'exchange' };
   return situation.openclaw === 'running' ? decideRunning(situation) : decideDown(situation);
 }
 

@@ -1,4 +1,9 @@
-/** What serves and what was refused, on disk, so that a tenant boots with no coordinator in reach. */
+/**
+ * What serves and what was refused, on disk, so that a tenant boots with no coordinator in reach. A copy lies within the
+ * state, so that the bucket has it: on an empty disk the state comes back together with what it was served by.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { parseDigest } from '@opencrane/kit/digest.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
@@ -21,6 +26,8 @@ const schema = z.object({
       pin: z.object({ by: z.string(), at: z.string(), reason: z.string() }),
     })
     .optional(),
+  /** Bundle of the version that served before this one: the way back. */
+  previousBundle: digest.optional(),
   config: z.object({ revision, digest }).optional(),
   refused: z.object({ runtime: refused.optional(), config: refused.optional() }),
   /** What serves only from the next start on; its receipt waits until OpenClaw was seen with it. */
@@ -35,29 +42,33 @@ export type ServingRecord = z.infer<typeof schema>;
 /** What a new tenant serves: nothing. */
 const emptyServingRecord: ServingRecord = { refused: {}, unproven: {}, drained: false };
 
+/** Where the record is, and where its copy within the state. */
+export type ServingRecordPaths = { readonly serving: string; readonly servingCopy: string };
+
 /** Keeps the record in a file; one writer. */
 export class ServingRecordFile {
-  readonly #path: string;
+  readonly #paths: ServingRecordPaths;
   #current: ServingRecord;
 
-  private constructor(path: string, current: ServingRecord) {
-    this.#path = path;
+  private constructor(paths: ServingRecordPaths, current: ServingRecord) {
+    this.#paths = paths;
     this.#current = current;
   }
 
   /** Reads the record, or begins an empty one when, and only when, there is none. */
-  static async open(path: string): Promise<ServingRecordFile> {
-    const text = await readFileIfExists(path);
-    if (text === undefined) return new ServingRecordFile(path, emptyServingRecord);
-    try {
-      return new ServingRecordFile(path, schema.parse(JSON.parse(text)));
-    } catch (cause) {
-      throw new OpenCraneError('data_loss', 'serving_record_damaged', `${path} does not read as a serving record`, {
-        cause,
-        field: path,
-        mend: 'remove the file: the agent then takes everything from the coordinator anew',
-      });
-    }
+  static async open(paths: ServingRecordPaths): Promise<ServingRecordFile> {
+    return new ServingRecordFile(paths, (await readRecord(paths.serving)) ?? emptyServingRecord);
+  }
+
+  /**
+   * Once the state is the tenant's newest: a disk that knew nothing takes over what the state was served by; any other
+   * makes sure that the state's copy is current.
+   */
+  async atHome(): Promise<void> {
+    if (this.#current.runtime !== undefined) return this.#write(this.#paths.servingCopy, this.#current);
+    // Not the configuration: OpenClaw's own file has it, and what we remember of it comes with the coordinator's offer.
+    const { runtime } = (await readRecord(this.#paths.servingCopy)) ?? emptyServingRecord;
+    if (runtime !== undefined) await this.update({ runtime });
   }
 
   get current(): ServingRecord {
@@ -66,11 +77,34 @@ export class ServingRecordFile {
 
   /** Changes the record; on disk when this resolves. */
   async update(change: Partial<ServingRecord>): Promise<void> {
-    const next = { ...this.#current, ...change };
-    await writeFileAtomically(
-      this.#path,
-      JSON.stringify(next, (_key, value) => (typeof value === 'bigint' ? value.toString() : value), 2),
-    );
+    const { runtime } = this.#current;
+    const isOther = runtime && change.runtime && runtime.bundleDigest !== change.runtime.bundleDigest;
+    const next = { ...this.#current, ...(isOther && { previousBundle: runtime.bundleDigest }), ...change };
+    await this.#write(this.#paths.serving, next);
     this.#current = next;
+    if (next.runtime !== undefined) await this.#write(this.#paths.servingCopy, next);
+  }
+
+  async #write(path: string, record: ServingRecord): Promise<void> {
+    const text = JSON.stringify(record, (_key, value) => (typeof value === 'bigint' ? value.toString() : value), 2);
+    if (path === this.#paths.servingCopy) {
+      if (text === (await readFileIfExists(path))) return; // each writing is a change that a snapshot stores
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    }
+    await writeFileAtomically(path, text);
+  }
+}
+
+async function readRecord(path: string): Promise<ServingRecord | undefined> {
+  const text = await readFileIfExists(path);
+  if (text === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new OpenCraneError('data_loss', 'serving_record_damaged', `${path} does not read as a serving record`, {
+      cause,
+      field: path,
+      mend: 'remove the file: the agent then takes everything from the coordinator anew',
+    });
   }
 }

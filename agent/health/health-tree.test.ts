@@ -11,6 +11,7 @@ const healthy: Observations = {
   drift: [],
   disk: { freeBytes: 5e10, totalBytes: 1e11 },
   drained: false,
+  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 0 },
 };
 
 const { HEALTHY, STARTING, DEGRADED, FAILED, STOPPED } = ComponentState;
@@ -56,6 +57,32 @@ const cases: readonly {
     openclaw: HEALTHY,
   },
   {
+    reason: 'changes that wait too long for the bucket show, with how long and why',
+    change: {
+      vault: {
+        state: 'kept',
+        unsavedMillis: 184_000,
+        overdueMillis: 184_000,
+        trouble: 'the bucket answers 503',
+        unread: 0,
+      },
+    },
+    root: DEGRADED,
+    openclaw: HEALTHY,
+  },
+  {
+    reason: 'one slow snapshot is no complaint',
+    change: { vault: { state: 'kept', unsavedMillis: 9_000, overdueMillis: 9_000, trouble: '', unread: 0 } },
+    root: HEALTHY,
+    openclaw: HEALTHY,
+  },
+  {
+    reason: 'a file that could not be read shows: what is in the bucket is not all',
+    change: { vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 2 } },
+    root: DEGRADED,
+    openclaw: HEALTHY,
+  },
+  {
     reason: 'little disk shows before an upgrade fails for it',
     change: { disk: { freeBytes: 1, totalBytes: 2 } },
     root: DEGRADED,
@@ -81,9 +108,10 @@ test('since-when moves only when the state does', () => {
 
 test('what was not looked at is never healthy', () => {
   const { agentVersion, doing, drift, drained } = healthy;
-  const tree = healthTree({ agentVersion, doing, drift, drained }, undefined, 1);
+  const vault = { state: 'waiting', why: 'the bucket has not answered yet' } as const;
+  const tree = healthTree({ agentVersion, doing, drift, drained, vault }, undefined, 1);
   assert.equal(tree.state, STARTING);
-  assert.equal(part(tree, 'disk').state, STARTING);
+  for (const name of ['disk', 'vault']) assert.equal(part(tree, name).state, STARTING);
 });
 
 function part(tree: Component, name: string): Component {

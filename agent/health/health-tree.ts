@@ -4,6 +4,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { type Component, ComponentSchema, ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { type VaultSeen, vaultStanding } from './vault-component.ts';
 
 /** What was seen of the gateway's probes; absent while nothing answered. */
 type ProbesSeen = {
@@ -34,6 +35,7 @@ export type Observations = {
   readonly drift: readonly string[];
   readonly disk?: { readonly freeBytes: number; readonly totalBytes: number };
   readonly drained: boolean;
+  readonly vault: VaultSeen;
 };
 
 /** Below this much free disk an upgrade may not fit: a runtime unpacks to 650 MB beside the old one. */
@@ -45,7 +47,8 @@ export function healthTree(seen: Observations, previous: Component | undefined, 
     version: seen.probes?.version ?? '',
     parts: [processComponent(seen), gatewayComponent(seen), configComponent(seen)],
   });
-  const parts = [openclaw, diskComponent(seen)];
+  const { state, message } = vaultStanding(seen.vault);
+  const parts = [openclaw, component('vault', state, message), diskComponent(seen)];
   const worst = parts.some(({ state }) => state === ComponentState.FAILED) ? ComponentState.FAILED : openclaw.state;
   const root = component('agent', worst === ComponentState.HEALTHY ? worstOf(parts) : worst, seen.doing, {
     version: seen.agentVersion,

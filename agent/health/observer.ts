@@ -8,6 +8,7 @@ import { type Health, HealthSchema } from '@opencrane/proto/opencrane/v1/agent_p
 import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Probes } from '../openclaw/probes.ts';
 import { healthTree, type ProcessSeen } from './health-tree.ts';
+import type { VaultSeen } from './vault-component.ts';
 
 /** Where observations come from and where the tree goes. */
 export type ObserverPorts = {
@@ -18,8 +19,11 @@ export type ObserverPorts = {
   readonly probe: (signal: AbortSignal) => Promise<Probes | undefined>;
   readonly process: () => ProcessSeen | undefined;
   readonly drained: () => boolean;
+  readonly vault: () => VaultSeen;
   /** Drifted paths and the digest of what is in effect, as the config watch saw them. */
   readonly config: () => { readonly drift: readonly string[]; readonly effectiveDigest: string };
+  /** Told when `startedPid` is another process. */
+  readonly onStarted: () => void;
   readonly report: (health: Health) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -34,6 +38,7 @@ export class Observer implements Part {
   readonly #abort = new AbortController();
   #doing = '';
   #last: Health = create(HealthSchema);
+  #startedPid = 0;
   #woken = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
 
@@ -49,6 +54,11 @@ export class Observer implements Part {
     this.#abort.abort('the agent stops');
     this.look();
     await this.#running;
+  }
+
+  /** The process of which `/startupz` said that it has started; 0 before it was seen. */
+  get startedPid(): number {
+    return this.#startedPid;
   }
 
   /** What was reported last. */
@@ -100,6 +110,10 @@ export class Observer implements Part {
     const { ports, last } = { ports: this.#ports, last: this.#last };
     const process = ports.process();
     const probes = process?.state === 'running' ? await ports.probe(signal) : undefined;
+    if (process && probes?.started && process.pid !== this.#startedPid) {
+      this.#startedPid = process.pid;
+      ports.onStarted();
+    }
     const { bavail, blocks, bsize } = await statfs(ports.tenantFolder);
     const { drift, effectiveDigest } = ports.config();
     const seen = {
@@ -110,6 +124,7 @@ export class Observer implements Part {
       drift,
       disk: { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
       drained: ports.drained(),
+      vault: ports.vault(),
     };
     return create(HealthSchema, {
       root: healthTree(seen, last.root, ports.clock.now()),

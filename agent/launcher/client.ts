@@ -1,21 +1,27 @@
 /** The launcher as the agent sees it: calls over its unix socket. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { backoffMillis } from '@opencrane/kit/backoff.ts';
+import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
 import {
   type Exit,
+  HoldSchema,
   LauncherService,
   type LauncherStatus,
   type ShimUpdate,
   type StartRequestSchema,
+  type StatusResponse,
   type UpdateResponse,
   type UpdateResponseSchema,
+  type Hold as WireHold,
 } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { TenantFolders } from '../folders.ts';
+import { bootClock } from './boot-clock.ts';
+import type { HoldTime } from './hold.ts';
 import { launcherSocket } from './socket.ts';
 
 /** What the launcher tells who watches it. */
@@ -38,8 +44,11 @@ const STOP_MARGIN_MILLIS = 30_000;
 /** Calls the launcher of one tenant. It keeps nothing open between calls except what `watch` and `update` read. */
 export class LauncherClient {
   readonly #client: Client<typeof LauncherService>;
+  readonly #clock: Clock;
 
-  constructor(folders: TenantFolders) {
+  /** Moments that callers name are on `clock`. */
+  constructor(folders: TenantFolders, clock: Clock = bootClock) {
+    this.#clock = clock;
     const transport = createConnectTransport({
       httpVersion: '1.1',
       baseUrl: 'http://launcher', // the socket below decides where calls go
@@ -48,10 +57,19 @@ export class LauncherClient {
     this.#client = createClient(LauncherService, transport);
   }
 
-  /** Starts OpenClaw; the process id. Throws `failed_precondition` when one runs, is being started or stopped. */
-  async start(request: MessageInitShape<typeof StartRequestSchema>): Promise<number> {
-    const { pid } = await calling(this.#client.start(request, { timeoutMs: START_MILLIS }));
+  /**
+   * Starts OpenClaw; the process id. With a hold it runs no longer than that. Throws `failed_precondition` when one runs,
+   * is being started or stopped, and when the hold is about to end.
+   */
+  async start(request: MessageInitShape<typeof StartRequestSchema>, hold?: HoldTime): Promise<number> {
+    const held = hold === undefined ? request : { ...request, hold: await this.#onItsClock(hold) };
+    const { pid } = await calling(this.#client.start(held, { timeoutMs: START_MILLIS }));
     return Number(pid);
+  }
+
+  /** Lets what runs run on until then, and no longer; a moment that has passed ends it at once. */
+  async hold(hold: HoldTime): Promise<void> {
+    await calling(this.#client.hold({ hold: await this.#onItsClock(hold) }, { timeoutMs: CALL_MILLIS }));
   }
 
   /** Drains and stops; resolves when the process is gone. Nothing running is not an error: then there is no exit. */
@@ -62,9 +80,24 @@ export class LauncherClient {
   }
 
   async status(): Promise<LauncherStatus> {
-    const { status } = await calling(this.#client.status({}, { timeoutMs: CALL_MILLIS }));
+    const { status } = await this.#status();
     if (status === undefined) throw new OpenCraneError('internal', 'internal', 'asking the launcher: no status');
     return status;
+  }
+
+  #status(): Promise<StatusResponse> {
+    return calling(this.#client.status({}, { timeoutMs: CALL_MILLIS }));
+  }
+
+  /** The same hold on the launcher's clock. It read that before we read ours, so its moment is early rather than late. */
+  async #onItsClock({ until, drainMillis }: HoldTime): Promise<WireHold> {
+    const { clockMillis } = await this.#status();
+    const leftMillis = Math.floor(until - this.#clock.monotonic());
+    return create(HoldSchema, {
+      untilMillis: clockMillis + BigInt(leftMillis),
+      drainMillis: BigInt(Math.floor(drainMillis)),
+      asOfMillis: clockMillis,
+    });
   }
 
   /**
@@ -125,7 +158,7 @@ function toLauncherError(thrown: unknown): OpenCraneError {
 
 /** Whether a call failed because there was no launcher: it is started again, so what was to be done is done again. */
 export function isLauncherAway(cause: unknown): boolean {
-  return cause instanceof OpenCraneError && cause.reason === 'launcher_unreachable';
+  return cause instanceof OpenCraneError && ['launcher_unreachable', 'launcher_ends'].includes(cause.reason);
 }
 
 const unreachable = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTSOCK']);

@@ -3,8 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
 import { ManualClock, systemClock } from '@opencrane/kit/clock.ts';
+import { bootClock } from './boot-clock.ts';
 import { waitForFreeState } from './orphan.ts';
 import { processIdentity } from './process-identity.ts';
 
@@ -12,17 +14,22 @@ const folder = mkdtempSync(join(tmpdir(), 'oc-guard-'));
 const guard = join(import.meta.dirname, 'guard.mjs');
 after(() => rmSync(folder, { recursive: true }));
 
-/** A process that stands for OpenClaw: it says who it is, and lives until it is told to end. */
+/** A process that stands for OpenClaw: it says who it is, and lives until it is told to end; a busy one never looks up. */
 const program = `
+  const { OPENCRANE_GATEWAY_LOCK: lock, OPENCRANE_GATEWAY_HOLD: hold } = process.env;
   process.on('SIGTERM', () => { process.stdout.write('terminated\\n'); STUBBORN || process.exit(0); });
-  process.stdout.write('up ' + (process.env.OPENCRANE_GATEWAY_LOCK ?? 'unset') + '\\n');
+  require('node:fs').writeSync(1, 'up ' + (lock ?? hold ?? 'unset') + '\\n');
   setInterval(() => {}, 1000);
+  while (BUSY) {}
 `;
 
-function guarded(lock: string, stubborn = false): ChildProcess {
-  const script = program.replace('STUBBORN', String(stubborn));
+type Guarded = { readonly stubborn?: boolean; readonly busy?: boolean; readonly holdMillis?: number };
+
+function guarded(lock: string, { stubborn = false, busy = false, holdMillis }: Guarded = {}): ChildProcess {
+  const script = program.replace('STUBBORN', String(stubborn)).replace('BUSY', String(busy));
+  const hold = holdMillis === undefined ? {} : { OPENCRANE_GATEWAY_HOLD: String(bootClock.monotonic() + holdMillis) };
   return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--import', guard, '-e', script], {
-    env: { ...process.env, OPENCRANE_GATEWAY_LOCK: lock },
+    env: { ...process.env, OPENCRANE_GATEWAY_LOCK: lock, ...hold },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
 }
@@ -74,9 +81,66 @@ test('when its launcher is gone it ends itself in an orderly way', async () => {
   assert.deepEqual(ended, [0, null]);
 });
 
+test('it ends when its hold is over, even when it never looks up from its work', async () => {
+  const idle = guarded(join(folder, 'six.lock'), { holdMillis: 1_500 });
+  const busy = guarded(join(folder, 'seven.lock'), { holdMillis: 1_500, busy: true });
+  assert.deepEqual(await Promise.all([line(idle), line(busy)]), ['up unset', 'up unset']);
+  const ends = await Promise.all([exit(idle), exit(busy)]);
+  assert.deepEqual(ends, [
+    [null, 'SIGKILL'],
+    [null, 'SIGKILL'],
+  ]);
+});
+
+test('a hold that is over before it begins ends it, and so does one that is no number', async () => {
+  const late = guarded(join(folder, 'eight.lock'), { holdMillis: -1 });
+  assert.deepEqual(await exit(late), [null, 'SIGKILL']);
+  const damaged = guarded(join(folder, 'nine.lock'), { holdMillis: Number.NaN });
+  assert.deepEqual(await exit(damaged), [null, 'SIGKILL']);
+});
+
+test('a hold that is extended lets it live on, and the last one counts', async () => {
+  const extended = guarded(join(folder, 'ten.lock'), { holdMillis: 1_500 });
+  const control = guarded(join(folder, 'eleven.lock'), { holdMillis: 1_500 });
+  await Promise.all([line(extended), line(control)]);
+  const pipe = extended.stdio[3];
+  assert.ok(pipe instanceof Writable);
+  pipe.write(`${bootClock.monotonic() + 60_000}\n12`); // a line, and the beginning of another
+  await exit(control);
+  assert.equal(extended.signalCode, null);
+  pipe.write('3\n'); // long ago
+  assert.deepEqual(await exit(extended), [null, 'SIGKILL']);
+});
+
+test('a process without a launcher has no longer than its hold, and none without a hold has longer than its grace', async () => {
+  const held = guarded(join(folder, 'twelve.lock'), { stubborn: true, holdMillis: 2_500 });
+  const free = guarded(join(folder, 'thirteen.lock'), { stubborn: true });
+  await Promise.all([line(held), line(free)]);
+  held.stdio[3]?.destroy();
+  free.stdio[3]?.destroy();
+  assert.deepEqual(await exit(held), [null, 'SIGKILL']);
+  assert.equal(free.signalCode, null, 'it still has most of its ten seconds');
+  free.kill('SIGKILL');
+  await exit(free);
+});
+
+test('a process that ends by itself is not kept by its guard, whatever its code', async () => {
+  const lock = join(folder, 'fourteen.lock');
+  const script = 'process.exitCode = 7'; // and the loop runs empty
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--import', guard, '-e', script], {
+    env: {
+      ...process.env,
+      OPENCRANE_GATEWAY_LOCK: lock,
+      OPENCRANE_GATEWAY_HOLD: String(bootClock.monotonic() + 60_000),
+    },
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  });
+  assert.deepEqual(await exit(child), [7, null]);
+});
+
 test('the state is waited for while somebody has it, and one that does not end is killed by its name', async () => {
   const lock = join(folder, 'three.lock');
-  const child = guarded(lock, true);
+  const child = guarded(lock, { stubborn: true });
   await line(child);
   const { pid = 0 } = child;
   const identity = processIdentity(pid);
@@ -92,7 +156,7 @@ test('the state is waited for while somebody has it, and one that does not end i
 
 test('a process that only has the number of the recorded one is left alone', async () => {
   const lock = join(folder, 'four.lock');
-  const child = guarded(lock, true);
+  const child = guarded(lock, { stubborn: true });
   await line(child);
   const clock = new ManualClock();
   const recorded = { pid: child.pid ?? 0, identity: 'another process, another time' };

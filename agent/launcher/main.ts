@@ -5,13 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
-import { systemClock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { faultPoint } from '../fault-point.ts';
 import { tenantFolders } from '../folders.ts';
+import { killGroup } from '../openclaw/command.ts';
+import { bootClock } from './boot-clock.ts';
 import { drain } from './drain.ts';
 import { spawnGateway } from './openclaw-process.ts';
 import { waitForFreeState } from './orphan.ts';
@@ -24,22 +25,25 @@ import { readStartRecord, writeStartRecord } from './start-record.ts';
 import { Supervisor } from './supervisor.ts';
 import { Updates } from './updates.ts';
 
+/** The platform looks whether we live by trying our lock. */
+const LOCK_PATIENCE_MILLIS = 500;
+
 async function main(): Promise<void> {
   const settings = readLauncherSettings(process.env);
   const log = createLogger({ program: 'launcher', level: settings.logLevel }).child({ tenant: settings.tenant });
   const folders = tenantFolders(settings.data);
   mkdirSync(folders.run, { recursive: true, mode: 0o700 });
-  takeProcessLock(folders.launcherLock, `the launcher of ${settings.tenant}`); // until this process ends
+  takeProcessLock(folders.launcherLock, `the launcher of ${settings.tenant}`, LOCK_PATIENCE_MILLIS); // until this process ends
   await writeFileAtomically(folders.launcherPid, `${process.pid}\n`);
 
   const supervisor = new Supervisor({
-    clock: systemClock,
+    clock: bootClock,
     random: Math.random,
     log,
-    waitForFreeState: (recorded, signal) => waitForFreeState(folders.gatewayLock, recorded, systemClock, signal),
-    async spawn(order) {
+    waitForFreeState: (recorded, signal) => waitForFreeState(folders.gatewayLock, recorded, bootClock, signal),
+    async spawn(order, until) {
       faultPoint('launcher:spawn');
-      const spawned = await spawnGateway(folders, order);
+      const spawned = await spawnGateway(folders, order, until);
       faultPoint('launcher:spawned');
       return spawned;
     },
@@ -48,8 +52,9 @@ async function main(): Promise<void> {
     mend: (order, signal) => runDoctor(folders, order, signal),
     drain(order, process, budgetMillis, hurry) {
       faultPoint('launcher:drain');
-      return drain({ folders, order, process, budgetMillis, hurry, clock: systemClock, log });
+      return drain({ folders, order, process, budgetMillis, hurry, clock: bootClock, log });
     },
+    kill: killGroup,
     saveRecord: (record) => writeStartRecord(folders.started, record),
   });
   const lifecycle = new Lifecycle(log);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { Writable } from 'node:stream';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { TenantFolders } from '../folders.ts';
 import { killGroup } from '../openclaw/command.ts';
@@ -31,6 +32,8 @@ export type RunningProcess = {
   readonly pid: number;
   /** Resolves when it and everything in its process group is gone. */
   readonly ended: Promise<ProcessEnd>;
+  /** Tells its guard until when it may run, a moment on the machine's boot clock. */
+  hold(until: number): void;
 };
 
 /** Reads the gateway's token; the one secret that OpenClaw is started with. */
@@ -47,8 +50,8 @@ export async function readGatewayToken(folders: TenantFolders): Promise<string> 
   }
 }
 
-/** Starts the gateway. Throws when its runtime is not there. */
-export async function spawnGateway(folders: TenantFolders, order: StartOrder): Promise<RunningProcess> {
+/** Starts the gateway; with a hold it ends itself at `until`, whatever becomes of us. Throws when its runtime is not there. */
+export async function spawnGateway(folders: TenantFolders, order: StartOrder, until?: number): Promise<RunningProcess> {
   const entry = openclawEntry(order.runtimeDirectory);
   requireFile(entry);
   const token = await readGatewayToken(folders);
@@ -59,8 +62,8 @@ export async function spawnGateway(folders: TenantFolders, order: StartOrder): P
   const guard = guarding(folders.gatewayLock);
   const child = spawn(process.execPath, [...nodeFlags, ...guard.flags, entry, ...order.arguments], {
     cwd: folders.state,
-    env: { ...order.environment, OPENCLAW_GATEWAY_TOKEN: token, ...guard.environment },
-    // The fourth is the pipe whose end tells the guard that we are gone; nothing is ever written to it.
+    env: { ...order.environment, OPENCLAW_GATEWAY_TOKEN: token, ...guard.environment, ...holdVariable(until) },
+    // The fourth is the pipe to the guard: its end says that we are gone, a line on it extends the hold.
     stdio: ['ignore', log.descriptor, log.descriptor, 'pipe'],
     detached: true, // a group of its own: a Ctrl-C meant for us does not reach it, and what it leaves behind can be ended
   });
@@ -78,7 +81,16 @@ export async function spawnGateway(folders: TenantFolders, order: StartOrder): P
       resolve({ code: code ?? -1, signal: signal ?? '', lastWords: log.lastWords() });
     });
   });
-  return { pid, ended };
+  const pipe = child.stdio[3];
+  pipe?.on('error', () => {}); // the process has ended
+  const hold = (moment: number) => {
+    if (pipe instanceof Writable && pipe.writable) pipe.write(`${Math.floor(moment)}\n`);
+  };
+  return { pid, ended, hold };
+}
+
+function holdVariable(until: number | undefined): Readonly<Record<string, string>> {
+  return until === undefined ? {} : { OPENCRANE_GATEWAY_HOLD: String(Math.floor(until)) };
 }
 
 function requireFile(path: string): void {

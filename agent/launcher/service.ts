@@ -1,7 +1,7 @@
 /** LauncherService over the supervisor: translates, and decides nothing. */
 import { create } from '@bufbuild/protobuf';
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
-import { messageOf } from '@opencrane/kit/errors.ts';
+import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { toConnectError } from '@opencrane/kit/grpc/status.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import {
@@ -11,8 +11,10 @@ import {
   StartRequestSchema,
   type WatchResponse,
   WatchResponseSchema,
+  type Hold as WireHold,
   LauncherState as WireState,
 } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
+import type { Hold } from './hold.ts';
 import type { LauncherState } from './state.ts';
 import type { LastExit, Supervised, Supervisor } from './supervisor.ts';
 import type { Updates } from './updates.ts';
@@ -31,11 +33,11 @@ const wireStates: Record<LauncherState['state'], WireState> = {
 /** Registers the service. */
 export function launcherRoutes(supervisor: Supervisor, updates: Updates, log: Logger): (router: ConnectRouter) => void {
   const service: Partial<ServiceImpl<typeof LauncherService>> = {
-    start: ({ runtimeDirectory, version, environment, arguments: args }) =>
+    start: ({ runtimeDirectory, version, environment, arguments: args, hold }) =>
       answering('starting OpenClaw', async () => {
         log.info({ version, runtimeDirectory }, 'asked to start OpenClaw');
         const order = { runtimeDirectory, version, environment, arguments: args };
-        return { pid: BigInt(await supervisor.start(order)) };
+        return { pid: BigInt(await supervisor.start(order, hold && readHold(hold))) };
       }),
     stop: ({ budgetMillis, reason }) =>
       answering('stopping OpenClaw', async () => {
@@ -43,7 +45,13 @@ export function launcherRoutes(supervisor: Supervisor, updates: Updates, log: Lo
         const exit = await supervisor.stop(Number(budgetMillis));
         return exit === undefined ? {} : { exit: wireExit(exit) };
       }),
-    status: () => ({ status: wireStatus(supervisor.now) }),
+    hold: ({ hold }) =>
+      answering('holding OpenClaw', async () => {
+        if (hold === undefined) throw holdMissing();
+        await supervisor.hold(readHold(hold));
+        return {};
+      }),
+    status: () => ({ status: wireStatus(supervisor.now), clockMillis: BigInt(Math.floor(supervisor.clockMillis)) }),
     watch: (_request, { signal }) => watch(supervisor, updates, signal),
     answerUpdate: ({ requestId, response }) =>
       answering('answering an update', () => {
@@ -104,6 +112,17 @@ function wireStatus({ state, order, lastExit, starts }: Supervised): LauncherSta
     ...(lastExit && { lastExit: wireExit(lastExit) }),
     starts: BigInt(starts),
     failures: state.state === 'idle' ? 0 : state.failures,
+  });
+}
+
+function readHold({ untilMillis, drainMillis, asOfMillis }: WireHold): Hold {
+  return { until: Number(untilMillis), drainMillis: Number(drainMillis), asOf: Number(asOfMillis) };
+}
+
+function holdMissing(): OpenCraneError {
+  return new OpenCraneError('invalid_argument', 'hold_missing', 'holding OpenClaw: the request says no hold', {
+    field: 'hold',
+    mend: 'say until when it may run',
   });
 }
 

@@ -11,12 +11,14 @@ const schema = z.object({
   version: z.string(),
   environment: z.record(z.string(), z.string()),
   arguments: z.array(z.string()),
+  /** It ran under a hold (hold.ts): the next launcher has none, so it waits to be told. */
+  held: z.optional(z.literal(true)),
   /** The process that runs it, when one was started; identified, because its number may be another's by now. */
   process: z.optional(z.object({ pid: z.number(), identity: z.string() })),
 });
 
 /** The record. */
-export type StartRecord = StartOrder & Pick<z.infer<typeof schema>, 'wanted' | 'process'>;
+export type StartRecord = StartOrder & Pick<z.infer<typeof schema>, 'wanted' | 'held' | 'process'>;
 
 /** Reads the record; undefined when nothing was ever started. */
 export async function readStartRecord(path: string): Promise<StartRecord | undefined> {

@@ -98,6 +98,42 @@ const cases: readonly { reason: string; state: LauncherState; event: LauncherEve
     next: { state: { state: 'stopping', pid: undefined, failures: 3, mended: false }, effect: { effect: 'cancel' } },
   },
   {
+    reason: 'what nobody holds any more is drained like what is stopped',
+    state: running,
+    event: { event: 'hold-expired' },
+    next: { state: { state: 'stopping', pid: 7, ...none }, effect: { effect: 'drain', pid: 7 } },
+  },
+  {
+    reason: 'what nobody holds any more is not started again after a crash',
+    state: { state: 'waiting', failures: 3, mended: false },
+    event: { event: 'hold-expired' },
+    next: { state: { state: 'stopping', pid: undefined, failures: 3, mended: false }, effect: { effect: 'cancel' } },
+  },
+  {
+    reason: 'doctor writes on the state as OpenClaw does',
+    state: { state: 'mending', failures: 1, mended: false },
+    event: { event: 'hold-expired' },
+    next: { state: { state: 'stopping', pid: undefined, failures: 1, mended: false }, effect: { effect: 'cancel' } },
+  },
+  {
+    reason: 'a drain that is under way goes on, in less time',
+    state: { state: 'stopping', pid: 8, ...none },
+    event: { event: 'hold-expired' },
+    next: { state: { state: 'stopping', pid: 8, ...none } },
+  },
+  {
+    reason: 'a failure stays to be seen',
+    state: { state: 'failed', failures: 2, mended: true },
+    event: { event: 'hold-expired' },
+    next: { state: { state: 'failed', failures: 2, mended: true } },
+  },
+  {
+    reason: 'nothing runs that could end',
+    state: idle,
+    event: { event: 'hold-expired' },
+    next: { state: idle },
+  },
+  {
     reason: 'a process that was spawned before the cancel reached it is drained',
     state: { state: 'stopping', pid: undefined, ...none },
     event: { event: 'spawned', pid: 8, at: 1 },
@@ -127,6 +163,7 @@ const anyEvent: fc.Arbitrary<LauncherEvent> = fc.oneof(
     { event: 'start' },
     { event: 'resume' },
     { event: 'stop' },
+    { event: 'hold-expired' },
     { event: 'not-spawned' },
     { event: 'waited' },
     { event: 'cancelled' },
@@ -181,6 +218,20 @@ test('in any order of events: doctor runs at most once in a streak', () => {
         if (next.effect?.effect === 'mend') doctored += 1;
         assert.ok(doctored <= 1);
         state = next.state;
+      }
+    }),
+  );
+});
+
+test('from any state: once the hold has expired and what was under way has ended, only a start starts anything', () => {
+  fc.assert(
+    fc.property(fc.array(anyEvent, { maxLength: 40 }), fc.array(anyEvent, { maxLength: 40 }), (before, later) => {
+      let state: LauncherState = idle;
+      for (const event of [...before, { event: 'hold-expired' } as const]) ({ state } = step(state, event));
+      for (const event of later.filter(({ event }) => event !== 'start' && event !== 'resume')) {
+        const next = step(state, event);
+        assert.notEqual(next.effect?.effect, 'spawn');
+        ({ state } = next);
       }
     }),
   );

@@ -5,7 +5,7 @@
  *    ▲                 ▲                     │ └──exit 78, first time──▶ mending ──mended──▶ starting
  *    │                 └────── waiting ◀─────┤ (any other end)              └──not mended──▶ failed
  *    │                                       ├──exit 78 again──▶ failed ──start──▶ starting
- *    └── stopping ◀──stop, in any state──────┘
+ *    └── stopping ◀──stop or hold-expired, in any state──────┘
  *
  * Each state but idle, running and failed has exactly one effect under way, and each effect ends in exactly one event;
  * a cancelled effect ends in `cancelled`, or in what it did before the cancel reached it.
@@ -48,6 +48,8 @@ export type LauncherEvent =
   | { readonly event: 'mended'; readonly ok: boolean }
   | { readonly event: 'waited' }
   | { readonly event: 'stop' }
+  /** Nobody extended the hold (hold.ts): it is stopped, and not started again until somebody says so. */
+  | { readonly event: 'hold-expired' }
   | { readonly event: 'cancelled' };
 
 /** What is to be done. */
@@ -84,6 +86,8 @@ export function step(state: LauncherState, event: LauncherEvent): Step {
       return canStart(state) ? spawning({ failures: 0, mended: false }, event.event === 'start') : { state };
     case 'stop':
       return onStop(state);
+    case 'hold-expired':
+      return state.state === 'failed' ? { state } : onStop(state); // a failure stays to be seen
     case 'exited':
       return onExited(state, event.code, event.at);
     default:

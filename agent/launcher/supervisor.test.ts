@@ -31,7 +31,7 @@ function world(changes: Partial<SupervisorPorts> = {}) {
       pid += 1;
       const { promise, resolve } = Promise.withResolvers<ProcessEnd>();
       ends.set(pid, resolve);
-      return { pid, ended: promise };
+      return { pid, ended: promise, hold: () => {} };
     },
     identify: (of) => `process ${of}`,
     askHandOver: async () => false,
@@ -42,6 +42,7 @@ function world(changes: Partial<SupervisorPorts> = {}) {
     drain: async (_order, process) => {
       ends.get(process.pid)?.({ code: 0, signal: '', lastWords: 'bye' });
     },
+    kill: (of) => ends.get(of)?.({ code: -1, signal: 'SIGKILL', lastWords: '' }),
     saveRecord: async (now) => {
       saved.push(now);
     },
@@ -192,4 +193,193 @@ test('a launcher that ends starts nothing any more', async () => {
   await new Promise(setImmediate);
   await supervisor.close(1_000, new AbortController().signal);
   await assert.rejects(supervisor.start(order), { reason: 'launcher_ends' });
+});
+
+const hold = { until: 22_500, drainMillis: 5_000, asOf: 0 };
+
+/** Lets the clock run, and what is due with it. */
+async function pass(clock: ManualClock, millis: number): Promise<void> {
+  for (let left = millis; left > 0; left -= 100) {
+    clock.advance(Math.min(left, 100));
+    await new Promise(setImmediate);
+  }
+}
+
+test('a hold is recorded with the start, told to the guard, and ends what nobody extends', async () => {
+  const told: (number | undefined)[] = [];
+  const ended = Promise.withResolvers<ProcessEnd>();
+  const drains: number[] = [];
+  const { supervisor, saved, clock, reached } = world({
+    async spawn(_order, until) {
+      told.push(until);
+      return { pid: 101, ended: ended.promise, hold: (moment) => told.push(moment) };
+    },
+    async drain(_order, _process, budgetMillis, hurry) {
+      assert.equal(hurry.aborted, true, 'turns are not waited for');
+      drains.push(budgetMillis);
+      ended.resolve({ code: 0, signal: '', lastWords: '' });
+    },
+  });
+  await supervisor.start(order, hold);
+  assert.equal(saved.at(-1)?.held, true);
+  await pass(clock, 10_000);
+  await supervisor.hold({ until: 32_500, drainMillis: 5_000, asOf: 10_000 });
+  await pass(clock, 17_400);
+  assert.equal(supervisor.now.state.state, 'running');
+  await pass(clock, 100);
+  await reached('idle');
+  assert.deepEqual(drains, [5_000]);
+  assert.deepEqual([told[0], told.at(-1)], [22_500, 32_500]);
+  await supervisor.hold({ until: 60_000, drainMillis: 5_000, asOf: 27_500 });
+  await pass(clock, 10_000);
+  assert.equal(supervisor.now.state.state, 'idle', 'a hold starts nothing');
+});
+
+test('what does not end by itself is killed at the end of its hold', async () => {
+  const killed: number[] = [];
+  const ended = Promise.withResolvers<ProcessEnd>();
+  const { supervisor, clock, reached } = world({
+    spawn: async () => ({ pid: 101, ended: ended.promise, hold: () => {} }),
+    drain: async () => void (await ended.promise),
+    kill(pid) {
+      killed.push(pid);
+      ended.resolve({ code: -1, signal: 'SIGKILL', lastWords: '' });
+    },
+  });
+  await supervisor.start(order, hold);
+  await pass(clock, 22_400);
+  assert.equal(supervisor.now.state.state, 'stopping');
+  assert.deepEqual(killed, []);
+  await pass(clock, 100);
+  await reached('idle');
+  assert.deepEqual(killed, [101]);
+});
+
+test('a long drain is cut short by the end of the hold', async () => {
+  const ended = Promise.withResolvers<ProcessEnd>();
+  const { supervisor, clock } = world({
+    spawn: async () => ({ pid: 101, ended: ended.promise, hold: () => {} }),
+    async drain(_order, _process, _budgetMillis, hurry) {
+      hurry.addEventListener('abort', () => ended.resolve({ code: 0, signal: '', lastWords: 'hurried' }));
+      await ended.promise;
+    },
+  });
+  await supervisor.start(order, hold);
+  await new Promise(setImmediate);
+  const stopping = supervisor.stop(330_000);
+  await pass(clock, 17_500);
+  assert.equal((await stopping)?.lastWords, 'hurried');
+});
+
+test('a crash within the hold is started again, one at its end is not', async () => {
+  const { supervisor, clock, end, reached } = world();
+  await supervisor.start(order, hold);
+  await new Promise(setImmediate);
+  end(101, 1);
+  await reached('waiting');
+  await pass(clock, 1_000);
+  await reached('running');
+  await supervisor.hold({ until: 6_100, drainMillis: 5_000, asOf: 1_000 }); // 100 ms from now it is ending
+  await new Promise(setImmediate);
+  end(102, 1);
+  await reached('waiting');
+  await pass(clock, 60_000);
+  assert.equal(supervisor.now.state.state, 'idle');
+  assert.equal(supervisor.now.starts, 2);
+});
+
+test('a process that was spawned while the hold ended is killed at once', async () => {
+  const spawned = Promise.withResolvers<void>();
+  const killed: number[] = [];
+  const ended = Promise.withResolvers<ProcessEnd>();
+  const { supervisor, clock, reached } = world({
+    async spawn() {
+      await spawned.promise;
+      return { pid: 101, ended: ended.promise, hold: () => {} };
+    },
+    drain: async () => void (await ended.promise),
+    kill(pid) {
+      killed.push(pid);
+      ended.resolve({ code: -1, signal: 'SIGKILL', lastWords: '' });
+    },
+  });
+  const starting = assert.rejects(supervisor.start(order, hold), { reason: 'start_superseded' });
+  await pass(clock, 30_000);
+  spawned.resolve();
+  await starting;
+  await reached('idle');
+  assert.deepEqual(killed, [101]);
+});
+
+test('what waits for a free state until its hold has ended is not started', async () => {
+  const free = Promise.withResolvers<void>();
+  const { supervisor, clock } = world({ waitForFreeState: () => free.promise });
+  const starting = supervisor.start(order, hold).catch((cause: unknown) => cause);
+  await new Promise(setImmediate);
+  clock.advance(20_000); // one look too early for the watch: nobody has told the state machine yet
+  free.resolve();
+  assert.ok((await starting) instanceof OpenCraneError);
+  assert.equal(supervisor.now.starts, 0);
+});
+
+test('a start with a hold that is ending is refused', async () => {
+  const { supervisor, clock } = world();
+  clock.advance(17_500);
+  await assert.rejects(supervisor.start(order, hold), { code: 'failed_precondition', reason: 'hold_over' });
+});
+
+test('a start that was held up until its hold had been withdrawn starts nothing', async () => {
+  const { supervisor } = world();
+  await supervisor.hold({ until: 0, drainMillis: 0, asOf: 100 });
+  await assert.rejects(supervisor.start(order, { ...hold, asOf: 90 }), { reason: 'hold_over' });
+  assert.equal(supervisor.now.starts, 0);
+});
+
+test('a start that was held up until its own hold had ended is not for the holder of today', async () => {
+  const { supervisor, clock } = world();
+  clock.advance(60_000);
+  await supervisor.hold({ until: 90_000, drainMillis: 5_000, asOf: 60_000 });
+  await assert.rejects(supervisor.start(order, hold), { reason: 'hold_over' });
+});
+
+test('a start that was overtaken by a renewal runs under the newer hold', async () => {
+  const told: (number | undefined)[] = [];
+  const { supervisor } = world({
+    async spawn(_order, until) {
+      told.push(until);
+      return { pid: 101, ended: Promise.withResolvers<ProcessEnd>().promise, hold: () => {} };
+    },
+  });
+  await supervisor.hold({ until: 32_500, drainMillis: 5_000, asOf: 100 });
+  await supervisor.start(order, { ...hold, asOf: 90 });
+  assert.deepEqual(told, [32_500]);
+});
+
+test('a launcher that follows one whose OpenClaw had a hold waits to be told, and then runs it under a new one', async () => {
+  const { supervisor, saved } = world();
+  supervisor.resume({ ...record, held: true });
+  assert.equal(supervisor.now.state.state, 'idle');
+  await supervisor.hold(hold);
+  assert.equal(supervisor.now.state.state, 'idle', 'who restores first renews its lease meanwhile');
+  await supervisor.start(order, hold);
+  assert.equal(saved.at(-1)?.wanted, 'running');
+});
+
+test('a hold on what was started without one is recorded before it is answered', async () => {
+  const { supervisor, saved } = world();
+  await supervisor.start(order);
+  assert.equal(saved.at(-1)?.held, undefined);
+  await supervisor.hold(hold);
+  assert.equal(saved.at(-1)?.held, true);
+});
+
+test('a start without a hold runs until it is stopped', async () => {
+  const { supervisor, clock, saved } = world();
+  await supervisor.start(order, hold);
+  await new Promise(setImmediate);
+  await supervisor.stop(1_000);
+  await supervisor.start(order);
+  await pass(clock, 60_000);
+  assert.equal(supervisor.now.state.state, 'running');
+  assert.equal(saved.at(-1)?.held, undefined);
 });

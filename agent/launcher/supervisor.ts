@@ -3,6 +3,7 @@ import { backoffMillis } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { type EndPhase, type Hold, HoldWatch, requireHeld } from './hold.ts';
 import type { ProcessEnd, RunningProcess, StartOrder } from './openclaw-process.ts';
 import type { StartRecord } from './start-record.ts';
 import { canStart, idle, type LauncherEffect, type LauncherEvent, type LauncherState, step } from './state.ts';
@@ -11,18 +12,22 @@ const BACKOFF = { firstMillis: 500, maxMillis: 30_000 };
 
 /** What the supervisor can do; the edges are elsewhere. */
 export interface SupervisorPorts {
+  /** Holds are moments on it. */
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
   /** Resolves when nobody holds the tenant's state; `recorded` is the process that held it last. */
   waitForFreeState(recorded: StartRecord['process'], signal: AbortSignal): Promise<void>;
-  spawn(order: StartOrder): Promise<RunningProcess>;
+  /** Starts it; with `until` it runs no longer, even when we stand still. */
+  spawn(order: StartOrder, until: number | undefined): Promise<RunningProcess>;
   /** Tells a process from another that has its number later; undefined when it is gone. */
   identify(pid: number): string | undefined;
   askHandOver(order: StartOrder, pid: number, signal: AbortSignal): Promise<boolean>;
   mend(order: StartOrder, signal: AbortSignal): Promise<{ readonly ok: boolean; readonly words: string }>;
   /** Ends the process; it is gone when this resolves. */
   drain(order: StartOrder, process: RunningProcess, budgetMillis: number, hurry: AbortSignal): Promise<void>;
+  /** Ends the process and what it started, at once. */
+  kill(pid: number): void;
   saveRecord(record: StartRecord): Promise<void>;
 }
 
@@ -48,15 +53,25 @@ export class Supervisor {
   #underWay = new AbortController();
   #budgetMillis = 0;
   readonly #hurry = new AbortController();
+  readonly #watch: HoldWatch;
+  /** Fires when the hold is ending: no drain waits for turns any more. */
+  #holdEnds = new AbortController();
+  #held = false;
   #closed = false;
   #notSpawned: OpenCraneError | undefined;
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
+    this.#watch = new HoldWatch(ports.clock, (phase, leftMillis) => this.#onHoldEnds(phase, leftMillis));
   }
 
   get now(): Supervised {
     return this.#now;
+  }
+
+  /** The clock that holds are on. */
+  get clockMillis(): number {
+    return this.#ports.clock.monotonic();
   }
 
   /** Hears every change until the function it returns is called. */
@@ -65,18 +80,23 @@ export class Supervisor {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Goes on with what a launcher before this one was told to run, unless it was told to stop. */
-  resume({ wanted, process, ...order }: StartRecord): void {
+  /** Goes on with what a launcher before this one was told to run, unless it was told to stop, or had a hold: that is over. */
+  resume({ wanted, process, held, ...order }: StartRecord): void {
     this.#recorded = process;
+    this.#held = held === true;
     this.#change({ order });
-    if (wanted === 'running') this.#dispatch({ event: 'resume' });
+    if (wanted === 'running' && !this.#held) this.#dispatch({ event: 'resume' });
   }
 
-  /** Starts OpenClaw; resolves with its process id, throws why there is none. */
-  async start(order: StartOrder): Promise<number> {
-    this.#requireStartable();
-    await this.#ports.saveRecord({ wanted: 'running', ...order, ...this.#recordedProcess() });
-    this.#requireStartable(); // two may have asked meanwhile
+  /** Starts OpenClaw, with a hold for no longer than that; resolves with its process id, throws why there is none. */
+  async start(order: StartOrder, hold?: Hold): Promise<number> {
+    if (hold !== undefined) this.#watch.set(hold);
+    this.#requireStartable(hold);
+    await this.#ports.saveRecord(this.#record('running', order, hold !== undefined));
+    this.#requireStartable(hold); // two may have asked meanwhile
+    if (hold === undefined) this.#watch.clear();
+    this.#held = hold !== undefined;
+    this.#holdEnds = new AbortController();
     this.#change({ order });
     this.#dispatch({ event: 'start' });
     const { state } = await this.#until((now) => now.state.state !== 'starting');
@@ -90,10 +110,20 @@ export class Supervisor {
     const ran = this.#process?.pid;
     const { order } = this.#now;
     this.#budgetMillis = budgetMillis;
-    if (order !== undefined) await this.#save({ wanted: 'stopped', ...order, ...this.#recordedProcess() });
+    if (order !== undefined) await this.#save(this.#record('stopped', order, this.#held));
     this.#dispatch({ event: 'stop' });
     const { lastExit } = await this.#until((now) => now.state.state === 'idle');
     return lastExit?.pid === ran ? lastExit : undefined;
+  }
+
+  /** Lets what runs run on until then. One that is over ends it at once; a new one starts nothing. */
+  async hold(hold: Hold): Promise<void> {
+    this.#watch.set(hold);
+    if (this.#watch.hold === hold) this.#process?.hold(hold.until);
+    const { order, state } = this.#now;
+    if (this.#held || order === undefined || state.state === 'idle' || state.state === 'stopping') return;
+    this.#held = true; // it was started without one
+    await this.#save(this.#record('running', order, true));
   }
 
   /** Stops, and starts nothing any more. When `hurry` fires what runs is interrupted. */
@@ -128,9 +158,24 @@ export class Supervisor {
       case 'wait':
         return this.#dispatch(await orCancelled(signal, this.#wait(effect.attempt, signal)));
       case 'drain':
-        if (this.#process !== undefined)
-          await this.#ports.drain(order, this.#process, this.#budgetMillis, this.#hurry.signal);
+        return this.#drain(order);
     }
+  }
+
+  async #drain(order: StartOrder): Promise<void> {
+    if (this.#process === undefined) return;
+    if (this.#watch.phase === 'over') this.#ports.kill(this.#process.pid);
+    const hurry = AbortSignal.any([this.#hurry.signal, this.#holdEnds.signal]);
+    await this.#ports.drain(order, this.#process, this.#budgetMillis, hurry);
+  }
+
+  #onHoldEnds(phase: EndPhase, leftMillis: number): void {
+    if (this.#now.state.state === 'idle') return;
+    this.#ports.log.warn({ phase, leftMillis: Math.round(leftMillis) }, 'the hold on OpenClaw was not extended');
+    this.#budgetMillis = leftMillis;
+    this.#holdEnds.abort();
+    this.#dispatch({ event: 'hold-expired' });
+    if (phase === 'over' && this.#process !== undefined) this.#ports.kill(this.#process.pid);
   }
 
   async #spawn(order: StartOrder, signal: AbortSignal): Promise<LauncherEvent> {
@@ -138,11 +183,13 @@ export class Supervisor {
     try {
       await this.#ports.waitForFreeState(this.#recorded, signal);
       signal.throwIfAborted();
-      const process = await this.#ports.spawn(order);
+      requireHeld(this.#watch.hold, this.clockMillis);
+      const process = await this.#ports.spawn(order, this.#watch.hold?.until);
       this.#process = process;
+      if (this.#watch.hold !== undefined) process.hold(this.#watch.hold.until); // it may have been extended meanwhile
       const identity = this.#ports.identify(process.pid);
       this.#recorded = identity === undefined ? undefined : { pid: process.pid, identity };
-      await this.#save({ wanted: 'running', ...order, ...this.#recordedProcess() });
+      await this.#save(this.#record('running', order, this.#held));
       this.#change({ starts: this.#now.starts + 1 });
       // Not before `spawned`, which is dispatched when this has returned: a process may end at once.
       setImmediate(() => void process.ended.then((end) => this.#onEnded(process.pid, end)));
@@ -208,11 +255,14 @@ export class Supervisor {
     }
   }
 
-  #recordedProcess(): Pick<StartRecord, 'process'> {
-    return this.#recorded === undefined ? {} : { process: this.#recorded };
+  #record(wanted: StartRecord['wanted'], order: StartOrder, held: boolean): StartRecord {
+    const process = this.#recorded;
+    return { wanted, ...order, ...(held && { held }), ...(process && { process }) };
   }
 
-  #requireStartable(): void {
+  #requireStartable(hold: Hold | undefined): void {
+    // A start that was held up until its own hold had ended is not for the holder of today.
+    if (hold !== undefined) for (const each of [hold, this.#watch.hold]) requireHeld(each, this.clockMillis);
     const { state } = this.#now;
     if (this.#closed) {
       throw new OpenCraneError('unavailable', 'launcher_ends', 'starting OpenClaw: the launcher is about to end');

@@ -10,14 +10,14 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { type Digest, digestOfFile } from '@opencrane/kit/digest.ts';
 import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { diskFull } from './bundle-unpack.ts';
-import type { BlobReader } from './ports.ts';
+import type { BlobReader, BundleSource } from './ports.ts';
 
 /** A bundle to fetch. */
 export type WantedBundle = { readonly digest: Digest; readonly bytes: number };
 
 /** What fetching takes. */
 export type DownloadPorts = {
-  readonly blobs: BlobReader;
+  readonly blobs: BundleSource;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -37,9 +37,9 @@ export async function downloadBundle(
   signal: AbortSignal,
 ): Promise<void> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    await fetchWhole(ports, wanted, path, progress, signal);
-    if ((await digestOfFile(path, signal)) === wanted.digest) return;
+    if (await fetchesWell(ports, wanted, path, progress, signal)) return;
     await rm(path, { force: true });
+    await ports.blobs.damaged(wanted.digest, signal);
   }
   throw new OpenCraneError(
     'data_loss',
@@ -47,6 +47,18 @@ export async function downloadBundle(
     `fetching the bundle ${wanted.digest}: what came is not what its digest says, twice`,
     { mend: 'the coordinator’s copy is damaged: remove it there and build the version again' },
   );
+}
+
+/** Whether what came is the bundle. Throws what has nothing to do with its content. */
+async function fetchesWell(...given: Parameters<typeof fetchWhole>): Promise<boolean> {
+  const [, wanted, path, , signal] = given;
+  try {
+    await fetchWhole(...given);
+  } catch (cause) {
+    if (cause instanceof OpenCraneError && cause.reason === 'bundle_corrupt') return false;
+    throw cause;
+  }
+  return (await digestOfFile(path, signal)) === wanted.digest;
 }
 
 /** Reads on until the file has all its bytes, however often the connection is cut. */

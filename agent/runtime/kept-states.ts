@@ -1,12 +1,10 @@
 /**
- * Copies of the tenant's state from before each change of version, for the way back. A copy is `ID/state` beside
- * `ID/kept.json`; it is made under another name and renamed when it is whole. Copies share blocks with the original
- * where the file system can.
+ * The states from before each change of version, for the way back: which snapshot of the vault has each. A record is one
+ * file, `ID.json`; its snapshot is whole in the bucket before the record is there.
  */
-import { constants } from 'node:fs';
-import { cp, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
-import { readFileIfExists, syncFolder } from '@opencrane/kit/atomic-file.ts';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readFileIfExists, syncFolder, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { systemCode } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 
@@ -15,126 +13,124 @@ const schema = z.object({
   /** Version that last wrote the state. */
   version: z.string(),
   atMillis: z.number(),
+  /** Under which it was stored. */
+  stored: z.string(),
 });
 
 /** A kept state. */
 export type KeptState = z.infer<typeof schema>;
 
+/** Where states are stored: the tenant's vault. */
+export interface StateArchive {
+  /** Stores the state, which nobody writes, as it is now; the name under which it is brought back. */
+  store(signal: AbortSignal): Promise<string>;
+  /** Brings what was stored, or what lies below `path` in it, into a folder that is not there yet. It is whole or absent. */
+  bring(stored: string, target: string, path: string | undefined, signal: AbortSignal): Promise<void>;
+}
+
 /** How many are kept: the way back from the newest change, and from the two before it. */
 const KEEP = 3;
 
-/** Below the state: what OpenClaw makes anew, or what belongs to a process that is gone. */
-const left = ['cache/control-ui-assets', 'tmp'];
+/** Below the state: OpenClaw's own database, by which a version tells whether it can open a state. */
+const DATABASE_FOLDER = 'state';
 
-const PARTIAL = '.partial';
+/** What keeping takes. */
+export type KeptStatesPorts = {
+  /** The folder of records. */
+  readonly folder: string;
+  /** A folder for what is thrown away after. */
+  readonly tmp: string;
+  readonly archive: StateArchive;
+};
 
 /** The kept states of one tenant. */
 export class KeptStates {
-  readonly #folder: string;
+  readonly #ports: KeptStatesPorts;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(ports: KeptStatesPorts) {
+    this.#ports = ports;
   }
 
-  /** Every whole one, newest first. */
+  /** Every one, newest first. */
   async list(): Promise<KeptState[]> {
-    const names = await this.#names();
-    const records = await Promise.all(
-      names.map(async (name) => {
-        const text = await readFileIfExists(join(this.#folder, name, 'kept.json'));
-        return text === undefined || name.endsWith(PARTIAL) ? [] : [schema.parse(JSON.parse(text))];
-      }),
-    );
-    return records.flat().sort((a, b) => b.atMillis - a.atMillis);
+    const records = await Promise.all((await this.#ids()).map((id) => this.#read(id)));
+    return records.flatMap((record) => record ?? []).sort((a, b) => b.atMillis - a.atMillis);
   }
 
-  /** Where the copy is. */
-  directory(id: string): string {
-    return join(this.#folder, id, 'state');
+  /** Stores a state that nobody writes. Done before under this id: nothing to do, the state may have been written since. */
+  async keep(kept: Omit<KeptState, 'stored'>, signal: AbortSignal): Promise<void> {
+    if ((await this.#read(kept.id)) !== undefined) return;
+    const stored = await this.#ports.archive.store(signal);
+    await mkdir(this.#ports.folder, { recursive: true, mode: 0o700 });
+    await writeFileAtomically(this.#file(kept.id), JSON.stringify({ ...kept, stored } satisfies KeptState));
   }
 
-  /** Copies a state that nobody writes. Done before under this id: nothing to do. A state that is not there yet is an empty one. */
-  async keep(state: string, kept: KeptState): Promise<void> {
-    const target = join(this.#folder, kept.id);
-    if ((await readFileIfExists(join(target, 'kept.json'))) !== undefined) return;
-    const partial = `${target}${PARTIAL}`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true, mode: 0o700 });
+  /** Puts a kept state in the place of the one at `state`, which nobody writes. Safe to call again after a crash anywhere. */
+  async restore(id: string, state: string, signal: AbortSignal): Promise<void> {
+    const record = schema.parse(await this.#read(id)); // it was listed, or kept by the same upgrade
+    await replaceFolder(state, (incoming) => this.#ports.archive.bring(record.stored, incoming, undefined, signal));
+  }
+
+  /** Lends a folder that has the database of a kept state, laid out as in a state. */
+  async withDatabase<T>(kept: KeptState, use: (state: string) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const lent = join(this.#ports.tmp, `kept-${kept.id}`);
+    await rm(lent, { recursive: true, force: true }); // of an agent that was killed
+    await mkdir(lent, { recursive: true, mode: 0o700 });
     try {
-      await copyState(state, join(partial, 'state'));
-      await writeFile(join(partial, 'kept.json'), JSON.stringify(kept), { mode: 0o600, flush: true });
-      await rename(partial, target);
-    } catch (cause) {
-      await rm(partial, { recursive: true, force: true });
-      throw cause;
+      await this.#ports.archive.bring(kept.stored, join(lent, DATABASE_FOLDER), DATABASE_FOLDER, signal);
+      return await use(lent);
+    } finally {
+      await rm(lent, { recursive: true, force: true });
     }
-    await syncFolder(this.#folder);
   }
 
-  /** Removes all but the newest, and what a crash left half copied. */
+  /** Forgets all but the newest. */
   async prune(): Promise<void> {
-    const old = (await this.list()).slice(KEEP).map(({ id }) => id);
-    const partial = (await this.#names()).filter((name) => name.endsWith(PARTIAL));
-    for (const name of [...old, ...partial]) await rm(join(this.#folder, name), { recursive: true, force: true });
+    for (const { id } of (await this.list()).slice(KEEP)) await rm(this.#file(id), { force: true });
   }
 
   /** Nothing was kept yet: none. */
-  async #names(): Promise<string[]> {
+  async #ids(): Promise<string[]> {
     try {
-      return await readdir(this.#folder);
+      const names = await readdir(this.#ports.folder);
+      return names.flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []);
     } catch (cause) {
       if (systemCode(cause) === 'ENOENT') return [];
       throw cause;
     }
   }
+
+  async #read(id: string): Promise<KeptState | undefined> {
+    const text = await readFileIfExists(this.#file(id));
+    return text === undefined ? undefined : schema.parse(JSON.parse(text));
+  }
+
+  #file(id: string): string {
+    return join(this.#ports.folder, `${id}.json`);
+  }
 }
 
 /**
- * Puts a copy in the place of the state. Safe to call again after a crash at any point:
+ * Puts a folder that `bring` makes in the place of another. Safe to call again after a crash at any point:
  *
- *   state, -      ──copy──▶ state, incoming ──▶ aside, incoming ──▶ state (new), aside ──▶ state (new), -
+ *   folder, -      ──bring──▶ folder, incoming ──▶ aside, incoming ──▶ folder (new), aside ──▶ folder (new), -
  */
-export async function restoreState(state: string, copy: string): Promise<void> {
-  const [incoming, aside] = [`${state}.incoming`, `${state}.aside`];
-  // With an aside the copy is whole already: the state is only moved once it is.
+export async function replaceFolder(folder: string, bring: (target: string) => Promise<void>): Promise<void> {
+  const [incoming, aside] = [`${folder}.incoming`, `${folder}.aside`];
+  // With an aside the incoming one is whole already: the folder is only moved once it is.
   if (!(await exists(aside))) {
-    await rm(`${incoming}${PARTIAL}`, { recursive: true, force: true });
     await rm(incoming, { recursive: true, force: true });
-    await copyState(copy, `${incoming}${PARTIAL}`);
-    await rename(`${incoming}${PARTIAL}`, incoming);
-    if (await exists(state)) await rename(state, aside);
+    await bring(incoming);
+    if (await exists(folder)) await rename(folder, aside);
     else await mkdir(aside);
   }
-  if (await exists(incoming)) await rename(incoming, state);
+  if (await exists(incoming)) await rename(incoming, folder);
+  await syncFolder(join(folder, '..'));
   await rm(aside, { recursive: true, force: true });
 }
 
-async function copyState(from: string, to: string): Promise<void> {
-  if (!(await exists(from))) {
-    await mkdir(to, { recursive: true, mode: 0o700 });
-    return;
-  }
-  await cp(from, to, {
-    recursive: true,
-    preserveTimestamps: true,
-    verbatimSymlinks: true,
-    errorOnExist: true,
-    force: false,
-    mode: constants.COPYFILE_FICLONE,
-    filter: (source) => belongs(from, source),
-  });
-}
-
-/** Sockets and pipes cannot be copied and mean nothing without the process that made them. */
-async function belongs(root: string, source: string): Promise<boolean> {
-  const path = relative(root, source).split(sep).join('/');
-  if (left.includes(path)) return false;
-  const found = await lstat(source);
-  return found.isFile() || found.isDirectory() || found.isSymbolicLink();
-}
-
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
+  return readdir(path).then(
     () => true,
     (cause: unknown) => {
       if (systemCode(cause) === 'ENOENT') return false;

@@ -52,3 +52,8 @@ export interface BlobReader {
     signal: AbortSignal,
   ): AsyncIterable<{ readonly data: Uint8Array; readonly totalBytes: number }>;
 }
+
+/** Bundles from wherever they are; told when what came was not what its digest says, so that another copy is read next. */
+export interface BundleSource extends BlobReader {
+  damaged(digest: Digest, signal: AbortSignal): Promise<void>;
+}

@@ -13,7 +13,7 @@ import { KeptStates } from './kept-states.ts';
 import type { Preflight } from './ports.ts';
 import { readAnswer } from './preflight.ts';
 import { RuntimeApplier } from './runtime-applier.ts';
-import { bundleOf, FakeBlobs, tarOf, temporaryFolder } from './testing.ts';
+import { bundleOf, FakeBlobs, FolderArchive, tarOf, temporaryFolder } from './testing.ts';
 import { UpgradeJournal } from './upgrade-journal.ts';
 import { UpgradeRunner } from './upgrade-runner.ts';
 
@@ -33,7 +33,9 @@ async function tenant(options: { serving?: string; preflight?: (state: string) =
   const blobs = new FakeBlobs(bundle);
   const clock = new ManualClock(100 * MINUTE);
   const installed = new InstalledRuntimes(join(data, 'runtimes'), { blobs, clock, random: () => 0 });
-  const kept = new KeptStates(join(data, 'kept'));
+  await mkdir(join(state, 'state'), { recursive: true });
+  const archive = new FolderArchive(`${data}-archive`, state);
+  const kept = new KeptStates({ folder: join(data, 'kept'), tmp: join(data, 'tmp'), archive });
   const journal = await UpgradeJournal.open(join(data, 'journal.json'));
   const calls: string[] = [];
   let running: { pid: number; version: string; directory: string } | undefined = {
@@ -113,8 +115,8 @@ test('an upgrade is measured from the stop to ready, and stays in the journal un
 const newer = (state: string) => (state.includes('kept') ? 'exact' : 'incompatible');
 
 test('a downgrade that the state forbids is refused, with what was kept and what it would cost', async () => {
-  const { apply, kept, state, calls } = await tenant({ serving: '3', preflight: newer });
-  await kept.keep(state, { id: 'before', version: '2', atMillis: 63 * MINUTE });
+  const { apply, kept, calls } = await tenant({ serving: '3', preflight: newer });
+  await kept.keep({ id: 'before', version: '2', atMillis: 63 * MINUTE }, new AbortController().signal);
   const outcome = await apply();
   assert.equal(outcome.state === 'failed' && outcome.reason, 'downgrade_needs_kept_state');
   const message = outcome.state === 'failed' ? outcome.message : '';
@@ -124,8 +126,8 @@ test('a downgrade that the state forbids is refused, with what was kept and what
 });
 
 test('with the loss accepted it is done', async () => {
-  const { apply, kept, state, calls } = await tenant({ serving: '3', preflight: newer });
-  await kept.keep(state, { id: 'before', version: '2', atMillis: 1 });
+  const { apply, kept, calls } = await tenant({ serving: '3', preflight: newer });
+  await kept.keep({ id: 'before', version: '2', atMillis: 1 }, new AbortController().signal);
   assert.equal((await apply(true)).state, 'applied');
   assert.deepEqual(calls, ['stop', 'start 2']);
   assert.deepEqual(
@@ -136,8 +138,8 @@ test('with the loss accepted it is done', async () => {
 });
 
 test('a downgrade for which nothing fitting was kept says so, loss accepted or not', async () => {
-  const { apply, kept, state } = await tenant({ serving: '3', preflight: () => 'incompatible' });
-  await kept.keep(state, { id: 'before', version: '3', atMillis: 1 });
+  const { apply, kept } = await tenant({ serving: '3', preflight: () => 'incompatible' });
+  await kept.keep({ id: 'before', version: '3', atMillis: 1 }, new AbortController().signal);
   const outcome = await apply(true);
   assert.equal(outcome.state === 'failed' && outcome.reason, 'downgrade_forbidden');
 });

@@ -136,7 +136,8 @@ export class RuntimeApplier implements Applier {
     const { kept, preflight } = this.#ports;
     const fitting: KeptState[] = [];
     for (const each of await kept.list()) {
-      const { verdict } = await preflight(to.directory, kept.directory(each.id), signal);
+      const ask = (copy: string) => preflight(to.directory, copy, signal);
+      const { verdict } = await kept.withDatabase(each, ask, signal);
       if (verdict !== 'incompatible') fitting.push(each);
     }
     return fitting;

@@ -1,12 +1,14 @@
 /** Bundles and doubles for this folder's tests. */
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { cp, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { encodeFrameHeader, frameBytes } from '@opencrane/kit/bundle-format.ts';
 import { type Digest, digestOf } from '@opencrane/kit/digest.ts';
 import { Header, Pax } from 'tar';
-import type { BlobReader } from './ports.ts';
+import type { StateArchive } from './kept-states.ts';
+import type { BundleSource } from './ports.ts';
 
 /** An entry of a bundle under test: any, also such as no packer makes. */
 export type TestEntry = {
@@ -50,8 +52,10 @@ export function temporaryFolder(): { readonly path: string; readonly remove: () 
 export type Answer = { readonly bytes?: number; readonly failure?: Error };
 
 /** A coordinator that has one bundle and follows a script; after it, it answers whole. */
-export class FakeBlobs implements BlobReader {
+export class FakeBlobs implements BundleSource {
   readonly offsets: number[] = [];
+  /** How often it was told that what came was damaged. */
+  complaints = 0;
   readonly #blob: Buffer;
   readonly #script: Answer[];
 
@@ -62,6 +66,10 @@ export class FakeBlobs implements BlobReader {
 
   get digest(): Digest {
     return digestOf(this.#blob);
+  }
+
+  async damaged() {
+    this.complaints += 1;
   }
 
   async *read(_digest: Digest, offset: number, signal: AbortSignal) {
@@ -87,4 +95,32 @@ export function flipByte(path: string, at: number): void {
 /** Writes files of a tree. */
 export function writeTree(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+}
+
+/** Keeps states as folders, where a tenant's vault keeps them as snapshots. */
+export class FolderArchive implements StateArchive {
+  readonly folder: string;
+  readonly #state: string;
+  #count = 0;
+
+  constructor(folder: string, state: string) {
+    this.folder = folder;
+    this.#state = state;
+  }
+
+  async store(): Promise<string> {
+    this.#count += 1;
+    await cp(this.#state, this.path(`${this.#count}`), { recursive: true, verbatimSymlinks: true });
+    return `${this.#count}`;
+  }
+
+  async bring(stored: string, target: string, path = ''): Promise<void> {
+    await cp(join(this.path(stored), path), `${target}.partial`, { recursive: true, verbatimSymlinks: true });
+    await rename(`${target}.partial`, target);
+  }
+
+  /** Where a stored state is. */
+  path(stored: string): string {
+    return join(this.folder, stored);
+  }
 }

@@ -10,7 +10,7 @@ import { OfferSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { KeptStates } from './kept-states.ts';
 import type { OpenClawControl, RunningOpenClaw } from './ports.ts';
-import { temporaryFolder } from './testing.ts';
+import { FolderArchive, temporaryFolder } from './testing.ts';
 import { begin } from './upgrade.ts';
 import { type JournalEntry, UpgradeJournal } from './upgrade-journal.ts';
 import { UpgradeRunner } from './upgrade-runner.ts';
@@ -93,7 +93,12 @@ async function tenant(behaviour: Behaviour = 'good') {
   await openclaw.start('/runtimes/1', '1');
   openclaw.behaviour = behaviour;
   const clock = new QuickClock(1_000_000);
-  const kept = new KeptStates(join(data, 'kept'));
+  const archive = new FolderArchive(`${data}-archive`, state);
+  const kept = new KeptStates({ folder: join(data, 'kept'), tmp: `${data}-tmp`, archive });
+  const keptAs = async (id: string) => {
+    const stored = (await kept.list()).find((each) => each.id === id)?.stored ?? '';
+    return readFile(join(archive.path(stored), 'openclaw.sqlite'), 'utf8');
+  };
   const steps: string[] = [];
   /** A new agent process on the same disk, killed at `killAt`. */
   const agent = async (killAt?: string) => {
@@ -111,7 +116,7 @@ async function tenant(behaviour: Behaviour = 'good') {
     return { journal, runner, signal: signal.signal, killed: killed.promise };
   };
   const schema = () => readFile(join(state, 'openclaw.sqlite'), 'utf8');
-  return { data, state, openclaw, kept, agent, steps, schema };
+  return { data, state, openclaw, kept, keptAs, agent, steps, schema };
 }
 
 const entry = (restoreId: string | null = null): JournalEntry => ({
@@ -123,13 +128,13 @@ const entry = (restoreId: string | null = null): JournalEntry => ({
 const quiet = () => {};
 
 test('a good upgrade: stopped, kept, started, and the offer is remembered with its outcome', async () => {
-  const { agent, openclaw, kept, schema, data } = await tenant();
+  const { agent, openclaw, keptAs, schema, data } = await tenant();
   const { runner, journal, signal } = await agent();
   const ended = await runner.run(entry(), quiet, signal);
   assert.equal(ended.upgrade.phase, 'applied');
   assert.equal(openclaw.process?.version, '2');
   assert.equal(await schema(), '2');
-  assert.equal(await readFile(join(kept.directory('kept-1'), 'openclaw.sqlite'), 'utf8'), '1');
+  assert.equal(await keptAs('kept-1'), '1');
   const again = await UpgradeJournal.open(join(data, 'journal.json'));
   assert.deepEqual(again.entry, ended);
   await journal.clear();
@@ -156,8 +161,8 @@ for (const { behaviour, reason, says } of bad) {
 }
 
 test('a downgrade with a kept state: that state serves, the newer one is kept', async () => {
-  const { agent, openclaw, kept, state, schema } = await tenant();
-  await kept.keep(state, { id: 'kept-0', version: '1', atMillis: 1 });
+  const { agent, openclaw, kept, keptAs, state, schema } = await tenant();
+  await kept.keep({ id: 'kept-0', version: '1', atMillis: 1 }, new AbortController().signal);
   await openclaw.stop();
   await writeFile(join(state, 'openclaw.sqlite'), '3');
   const { runner, signal } = await agent();
@@ -166,7 +171,7 @@ test('a downgrade with a kept state: that state serves, the newer one is kept', 
   assert.equal(upgrade.phase, 'applied');
   assert.equal(openclaw.process?.version, '1');
   assert.equal(await schema(), '1');
-  assert.equal(await readFile(join(kept.directory('kept-1'), 'openclaw.sqlite'), 'utf8'), '3');
+  assert.equal(await keptAs('kept-1'), '3');
 });
 
 test('an agent that stops in the middle leaves the journal for the next', async () => {
@@ -221,11 +226,11 @@ async function killedAt(step: string, behaviour: Behaviour) {
 
 for (const step of forwardSteps) {
   test(`killed at ${step} of a good upgrade: the next agent brings it to its end`, async () => {
-    const { upgrade, openclaw, schema, kept } = await killedAt(step, 'good');
+    const { upgrade, openclaw, schema, keptAs } = await killedAt(step, 'good');
     assert.equal(upgrade.phase, 'applied');
     assert.equal(openclaw.process?.version, '2');
     assert.equal(await schema(), '2');
-    assert.equal(await readFile(join(kept.directory('kept-1'), 'openclaw.sqlite'), 'utf8'), '1');
+    assert.equal(await keptAs('kept-1'), '1');
   });
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
 import { isLauncherAway } from '../launcher/client.ts';
-import { type KeptStates, restoreState } from './kept-states.ts';
+import type { KeptStates } from './kept-states.ts';
 import type { InstalledRuntime, OpenClawControl } from './ports.ts';
 import { type Failure, hasEnded, onDone, onFailed, onResumed, onRetried, type UnderWay } from './upgrade.ts';
 import type { JournalEntry, UpgradeJournal } from './upgrade-journal.ts';
@@ -107,9 +107,9 @@ export class UpgradeRunner {
       case 'stop':
         return this.#stop(entry, upgrade);
       case 'keep':
-        return this.#keep(plan.id, plan.from.version);
+        return this.#keep(plan.id, plan.from.version, signal);
       case 'restore':
-        return this.#restore(upgrade.phase === 'forward' ? (plan.restoreId ?? plan.id) : plan.id);
+        return this.#restore(upgrade.phase === 'forward' ? (plan.restoreId ?? plan.id) : plan.id, signal);
       case 'start':
         return this.#start(runtime);
       case 'gate':
@@ -128,15 +128,15 @@ export class UpgradeRunner {
     return { stoppedAtMillis };
   }
 
-  async #keep(id: string, version: string): Promise<Partial<JournalEntry>> {
-    const { kept, state, clock } = this.#ports;
-    await kept.keep(state, { id, version, atMillis: clock.now() });
+  async #keep(id: string, version: string, signal: AbortSignal): Promise<Partial<JournalEntry>> {
+    const { kept, clock } = this.#ports;
+    await kept.keep({ id, version, atMillis: clock.now() }, signal);
     return {};
   }
 
-  async #restore(id: string): Promise<Partial<JournalEntry>> {
+  async #restore(id: string, signal: AbortSignal): Promise<Partial<JournalEntry>> {
     const { kept, state } = this.#ports;
-    await restoreState(state, kept.directory(id));
+    await kept.restore(id, state, signal);
     return {};
   }
 

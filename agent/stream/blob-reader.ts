@@ -1,16 +1,12 @@
 /** Reads blobs from the coordinator, on connections of their own: a download must not stand in the stream's way, nor end with it. */
 import { create } from '@bufbuild/protobuf';
-import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
 import { fromGrpcError } from '@opencrane/kit/grpc/status.ts';
 import { AgentService, ReadBlobRequestSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
-import { type Dialed, type DialOptions, dial } from './dial.ts';
+import { connected, type Dialed, type DialOptions, dial } from './dial.ts';
 
 /** A piece of a blob, in order from the offset that was asked for. */
 export type BlobPiece = { readonly data: Uint8Array; readonly totalBytes: number };
-
-/** How long connecting may take: a coordinator that stands still accepts connections and says nothing. */
-const CONNECT_MILLIS = 15_000;
 
 /** What the coordinator may send ahead of us; the standard's 64 KiB make a round trip of every quarter of a piece. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -27,7 +23,7 @@ export async function* readBlob(
   signal.throwIfAborted();
   const dialed = await dial(options, { 'grpc-node.flow_control_window': WINDOW_BYTES });
   try {
-    await connected(dialed, signal);
+    await connected(dialed, 'a blob', signal);
     yield* pieces(dialed, digest, offset, signal);
   } finally {
     dialed.client.close();
@@ -50,20 +46,4 @@ async function* pieces({ client, metadata }: Dialed, digest: string, offset: num
     signal.removeEventListener('abort', onAbort);
     call.cancel();
   }
-}
-
-function connected({ client }: Dialed, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      client.close();
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    client.waitForReady(Date.now() + CONNECT_MILLIS, (cause) => {
-      signal.removeEventListener('abort', onAbort);
-      if (cause === undefined) return resolve();
-      const what = `connecting to the coordinator for a blob: ${messageOf(cause)}`;
-      reject(new OpenCraneError('unavailable', 'coordinator_unreachable', what, { cause, mend: 'it is tried again' }));
-    });
-  });
 }

@@ -14,8 +14,11 @@ import type {
   RuntimeAnswer,
 } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Progress, Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { AgentStream } from './agent-stream.ts';
+import { sendArchive } from './archive-sender.ts';
 import { type BlobPiece, readBlob } from './blob-reader.ts';
+import { done, failed, type ResultInit } from './command-result.ts';
 import { type Dialed, dial } from './dial.ts';
 import { type Ending, type LinkState, onDial, onLost, onWelcome } from './link-state.ts';
 import { Outbox } from './outbox.ts';
@@ -33,8 +36,8 @@ export type CoordinatorLinkOptions = {
   /** Receipts wait here until the coordinator has stored them. */
   readonly receiptLog: ReceiptLog;
   readonly onOffer: (offer: Offer) => void;
-  /** Does what the coordinator orders; what it throws is reported as the command's error. */
-  readonly onCommand: (command: Command) => Promise<void>;
+  /** Does what the coordinator orders, and gives what a VaultCommand gave; what it throws is reported as the command's error. */
+  readonly onCommand: (command: Command) => Promise<void> | Promise<VaultResult>;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -112,6 +115,15 @@ export class CoordinatorLink implements Part {
     return readBlob(this.#options, digest, offset, signal);
   }
 
+  /**
+   * Sends the archive that a command asked for, at the pace of whoever asked; resolves when everything was taken. Throws
+   * `aborted` when nobody waits for it any more, `unavailable` when the connection is cut, and what the pieces throw.
+   */
+  sendArchive(commandId: string, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    const stopping = this.#stopping.signal;
+    return sendArchive(this.#options, commandId, pieces, signal ? AbortSignal.any([signal, stopping]) : stopping);
+  }
+
   async #run(): Promise<void> {
     const { clock, random, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
@@ -173,10 +185,18 @@ export class CoordinatorLink implements Part {
   /** The result goes to the stream that brought the command, or nowhere: another one does not know of it. */
   async #obey(command: Command): Promise<void> {
     const stream = this.#stream;
-    const error = await this.#options.onCommand(command).then(() => '', messageOf);
+    const result = await this.#carryOut(command);
     if (stream !== this.#stream) return;
-    this.#outbox.result(command.commandId, error.slice(0, 8_000));
+    this.#outbox.result(result);
     stream?.pump();
+  }
+
+  async #carryOut(command: Command): Promise<ResultInit> {
+    try {
+      return done(command.commandId, (await this.#options.onCommand(command)) ?? undefined);
+    } catch (cause) {
+      return failed(command.commandId, cause);
+    }
   }
 
   /** What the rest of the agent throws must not end the stream. */

@@ -28,6 +28,27 @@ export async function dial({ address, tokenFile }: DialOptions, more: ChannelOpt
   return { client, metadata };
 }
 
+/** How long connecting may take: a coordinator that stands still accepts connections and says nothing. */
+const CONNECT_MILLIS = 15_000;
+
+/** Resolves when the connection is there; throws `unavailable` when it does not come to be. `what` it is for, such as `a blob`. */
+export function connected({ client }: Dialed, what: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      client.close();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    client.waitForReady(Date.now() + CONNECT_MILLIS, (cause) => {
+      signal.removeEventListener('abort', onAbort);
+      if (cause === undefined) return resolve();
+      const message = `connecting to the coordinator for ${what}: ${messageOf(cause)}`;
+      const mend = 'see whether the coordinator runs; a bundle is tried again by itself';
+      reject(new OpenCraneError('unavailable', 'coordinator_unreachable', message, { cause, mend }));
+    });
+  });
+}
+
 async function readToken(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();

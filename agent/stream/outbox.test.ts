@@ -35,7 +35,7 @@ test('receipts go out each, in order, before what is only interesting', () => {
   outbox.health(health(1));
   for (const id of ['a', 'b', 'c']) outbox.receipt(receipt(id));
   outbox.request({ requestId: 'q', version: '' });
-  outbox.result('c1', '');
+  outbox.result({ commandId: 'c1' });
   const taken = drain(outbox);
   assert.deepEqual(names(taken), ['commandResult', 'receipt', 'receipt', 'receipt', 'runtimeRequest', 'health']);
   assert.deepEqual(
@@ -48,7 +48,7 @@ test('a new stream is told what the coordinator may not have, and nothing that w
   const outbox = new Outbox();
   outbox.health(health(1));
   drain(outbox);
-  outbox.result('of the old stream', '');
+  outbox.result({ commandId: 'of the old stream' });
   outbox.heartbeat({ agentRssBytes: 1n });
   outbox.fullState();
   outbox.receipt(receipt('dropped, for the log has it'));

@@ -10,6 +10,7 @@ import type {
   RuntimeRequest,
 } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Progress, Receipt } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import type { ResultInit } from './command-result.ts';
 
 /** A message for the stream; its sequence number is given when it leaves. */
 export type OutgoingMessage = NonNullable<MessageInitShape<typeof ConnectRequestSchema>['message']>;
@@ -21,7 +22,7 @@ type Asked = Pick<RuntimeRequest, 'requestId' | 'version'>;
 
 /** The outbox. */
 export class Outbox {
-  #results: { readonly commandId: string; readonly error: string }[] = [];
+  #results: ResultInit[] = [];
   #receipts: Receipt[] = [];
   #requests: Asked[] = [];
   #fullState = false;
@@ -44,8 +45,8 @@ export class Outbox {
     this.#receipts.push(receipt);
   }
 
-  result(commandId: string, error: string): void {
-    this.#results.push({ commandId, error });
+  result(result: ResultInit): void {
+    this.#results.push(result);
   }
 
   request(request: Asked): void {

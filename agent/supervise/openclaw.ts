@@ -4,6 +4,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type Exit, LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { LauncherClient } from '../launcher/client.ts';
+import type { HoldTime } from '../launcher/hold.ts';
 import type { OpenClawProcess } from '../openclaw/environment.ts';
 import type { GatewayClient } from '../openclaw/gateway-client.ts';
 import type { Startup } from '../openclaw/probes.ts';
@@ -16,8 +17,12 @@ type LauncherOrders = Pick<LauncherClient, 'start' | 'stop' | 'status'>;
 export type OpenClawPorts = {
   readonly launcher: LauncherOrders;
   readonly process: OpenClawProcess;
+  /** For how long what is started may run; throws when the lease on the tenant is not held. */
+  readonly hold: () => HoldTime;
   /** Lays the managed configuration over what the state holds; called before every start. */
   readonly render: (signal: AbortSignal) => Promise<void>;
+  /** Called before a start, with true, and when it has come to its end, with false: nobody may hold the databases meanwhile. */
+  readonly starting: (isStarting: boolean) => Promise<void>;
   /** Asks `/startupz`; throws while nothing answers. */
   readonly startup: (signal: AbortSignal) => Promise<Startup>;
   /** Signs in to the gateway. */
@@ -54,17 +59,15 @@ export class OpenClaw implements OpenClawControl {
 
   async stop(reason: string, budgetMillis: number = this.#ports.timeouts.drainMillis): Promise<void> {
     await this.#ports.launcher.stop(reason, budgetMillis);
+    await this.#ports.starting(false);
   }
 
   async start(runtimeDirectory: string, version: string): Promise<void> {
     await this.#ports.render(AbortSignal.timeout(this.#ports.timeouts.readyMillis));
     const { environment, arguments: argv } = this.#ports.process;
-    await this.#ports.launcher.start({
-      runtimeDirectory,
-      version,
-      environment: { ...environment },
-      arguments: [...argv],
-    });
+    const order = { runtimeDirectory, version, environment: { ...environment }, arguments: [...argv] };
+    await this.#ports.starting(true);
+    await this.#ports.launcher.start(order, this.#ports.hold());
     faultPoint('openclaw:started');
   }
 
@@ -112,6 +115,11 @@ export class OpenClaw implements OpenClawControl {
   }
 
   async waitReady(version: string, signal: AbortSignal): Promise<void> {
+    await this.#untilReady(version, signal);
+    await this.#ports.starting(false);
+  }
+
+  async #untilReady(version: string, signal: AbortSignal): Promise<void> {
     const { launcher, startup, clock } = this.#ports;
     const { starts } = await launcher.status();
     for (;;) {

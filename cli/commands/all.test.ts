@@ -4,6 +4,21 @@ import { type FakeServices, runCli } from '../testing.ts';
 import { commands } from './all.ts';
 import { nameOf } from './command.ts';
 
+/** The vault of that tenant. */
+const vault: FakeServices['vault'] = {
+  listSnapshots: () => ({ list: { snapshots: [{ sequence: 41n, takenAtMillis: 1_000n }], more: true } }),
+  takeSnapshot: () => ({ taken: { snapshot: { sequence: 42n } } }),
+  restoreVault: () => ({ restored: { snapshot: { sequence: 41n }, folder: '/state', before: { sequence: 43n } } }),
+  verifyVault: () => ({ verified: { snapshots: 3n } }),
+  pruneVault: () => ({ pruned: { snapshots: 1n, keptSnapshots: 3n } }),
+  diffSnapshots: () => ({ difference: { from: { sequence: 1n }, to: { sequence: 2n } } }),
+  async *exportSnapshot() {
+    yield {};
+    yield { part: { case: 'data', value: new Uint8Array(7) } };
+    yield { part: { case: 'exported', value: { files: 1n, bytes: 7n } } };
+  },
+};
+
 /** A coordinator with one tenant that has answered everything. */
 const services: FakeServices = {
   tenants: {
@@ -46,6 +61,7 @@ const services: FakeServices = {
     listRuntimeHistory: () => ({ revisions: [{ revision: 9n, version: '2026.9.6' }] }),
   },
   audit: { listAudit: () => ({ entries: [{ id: 1n, action: 'tenant.create' }] }) },
+  vault,
   events: {
     async *watchEvents() {
       yield {};
@@ -78,6 +94,13 @@ const uses: Readonly<Record<string, { readonly words: readonly string[]; readonl
   'runtime pin': { words: ['2026.9.6', '--org', '--no-wait'] },
   'runtime unpin': { words: ['--org'] },
   'runtime history': { words: ['jente'] },
+  'vault list': { words: ['--tenant', 'jente'] },
+  'vault snapshot': { words: ['--tenant', 'jente'] },
+  'vault restore': { words: ['--tenant', 'jente', '--yes'] },
+  'vault verify': { words: ['--tenant', 'jente'] },
+  'vault prune': { words: ['--tenant', 'jente'] },
+  'vault export': { words: ['--tenant', 'jente', '--output', '/dev/null'] },
+  'vault diff': { words: ['1', '2', '--tenant', 'jente'] },
   'audit list': { words: [] },
 };
 

@@ -24,6 +24,13 @@ import { tenantRestart } from './tenant/restart.ts';
 import { tenantShell } from './tenant/shell.ts';
 import { tenantShow } from './tenant/show.ts';
 import { tenantWatch } from './tenant/watch.ts';
+import { vaultDiff } from './vault/diff.ts';
+import { vaultExport } from './vault/export.ts';
+import { vaultList } from './vault/list.ts';
+import { vaultPrune } from './vault/prune.ts';
+import { vaultRestore } from './vault/restore.ts';
+import { vaultSnapshot } from './vault/snapshot.ts';
+import { vaultVerify } from './vault/verify.ts';
 
 /** The commands. */
 export const commands: readonly Command[] = [
@@ -50,5 +57,12 @@ export const commands: readonly Command[] = [
   runtimePin,
   runtimeUnpin,
   runtimeHistory,
+  vaultList,
+  vaultSnapshot,
+  vaultRestore,
+  vaultVerify,
+  vaultPrune,
+  vaultExport,
+  vaultDiff,
   auditList,
 ];

@@ -16,6 +16,8 @@ export interface Context {
   readonly clock: Clock;
   /** Asks the person at the keyboard; undefined when there is none. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
+  /** The program, and its first arguments, that opens a vault without a coordinator. */
+  readonly offlineVault: readonly string[];
   /** Clients of the coordinator; throws `unavailable` when there is none to be found. */
   connect(): Promise<Clients>;
 }

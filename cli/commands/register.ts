@@ -8,6 +8,7 @@ const nouns: Readonly<Record<string, string>> = {
   tenant: 'tenants: create, watch, restart, delete them; get into them',
   config: "OpenClaw's managed configuration, in layers: organisation, team, tenant",
   runtime: 'OpenClaw versions: what exists, who is pinned to what',
+  vault: "a tenant's snapshots: take them, bring them back, get at the data without us",
   audit: 'who changed what',
 };
 

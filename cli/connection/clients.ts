@@ -6,6 +6,7 @@ import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { RuntimeService } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { TenantService } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { VaultService } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 
 /** One client per service. */
 export interface Clients {
@@ -16,6 +17,7 @@ export interface Clients {
   readonly runtimes: Client<typeof RuntimeService>;
   readonly audit: Client<typeof AuditService>;
   readonly events: Client<typeof EventService>;
+  readonly vault: Client<typeof VaultService>;
 }
 
 /** Clients that call a coordinator's URL with a token. */
@@ -36,5 +38,6 @@ export function clientsOver(url: string, transport: Transport): Clients {
     runtimes: createClient(RuntimeService, transport),
     audit: createClient(AuditService, transport),
     events: createClient(EventService, transport),
+    vault: createClient(VaultService, transport),
   };
 }

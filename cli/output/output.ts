@@ -8,7 +8,9 @@ import { renderTable, type TableCell } from './table.ts';
 export interface Sink {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  write(text: string): unknown;
+  /** Answers false when the next should wait for `drain`. */
+  write(data: string | Uint8Array): unknown;
+  once?(event: 'drain', listener: () => void): unknown;
 }
 
 /** Styles that the CLI uses. */
@@ -39,6 +41,16 @@ export class Output {
     return !this.json && this.#out.isTTY === true;
   }
 
+  /** Whether what is written ends in a terminal. */
+  get terminal(): boolean {
+    return this.#out.isTTY === true;
+  }
+
+  /** An output that leaves standard output alone, for a command that writes something else there. */
+  beside(): Output {
+    return new Output({ json: this.json, out: this.#errors, errors: this.#errors, colours: this.#colours });
+  }
+
   /** A line for people; programs don't get it. */
   line(text = ''): void {
     if (!this.json) this.#out.write(`${text}\n`);
@@ -65,6 +77,17 @@ export class Output {
   /** Text as it is, for either. */
   raw(text: string): void {
     this.#out.write(text);
+  }
+
+  /** Bytes as they are; resolves when there is room for more, and rejects when the signal fires before that. */
+  async bytes(data: Uint8Array, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#out.write(data) !== false || this.#out.once === undefined) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#out.once('drain', resolve);
+    await promise.finally(() => signal.removeEventListener('abort', onAbort));
   }
 
   /** A line beside the result, for people: what is going on, what went wrong. */

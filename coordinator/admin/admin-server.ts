@@ -26,12 +26,20 @@ const TEXT = 'text/plain; charset=utf-8';
 /** A service and what implements it. */
 export type ServedService = { readonly service: DescService; addTo(router: ConnectRouter): void };
 
-/** Pairs a service with its implementation. */
+/** Connect's largest size of a message: none is compressed. */
+const NEVER = 0xffffffff;
+
+/**
+ * Pairs a service with its implementation. Answers are gzipped where the caller takes that, unless `compressed` is false:
+ * for bytes in bulk it would cost the coordinator more than all else it does with them (25 ms of a core per MB).
+ */
 export function served<Service extends DescService>(
   service: Service,
   implementation: ServiceImpl<Service>,
+  { compressed = true } = {},
 ): ServedService {
-  return { service, addTo: (router) => router.service(service, implementation) };
+  const options = compressed ? {} : { compressMinBytes: NEVER };
+  return { service, addTo: (router) => router.service(service, implementation, options) };
 }
 
 /** What the admin server needs. */

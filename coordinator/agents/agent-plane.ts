@@ -1,5 +1,5 @@
 /** The agent plane: the gRPC server that every agent holds one stream to. */
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { jitter } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
@@ -9,15 +9,25 @@ import { type StreamCall, takeStreams } from '@opencrane/kit/grpc/stream-call.ts
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Registry } from '@opencrane/kit/metrics.ts';
-import { AgentService, ConnectResponseSchema, GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import {
+  AgentService,
+  type CommandResult,
+  ConnectResponseSchema,
+  GoodbyeReason,
+  type SendArchiveResponse,
+} from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import type { AgentCommands } from '../tenants/ports.ts';
+import type { ExportOrder, VaultAgents, VaultOrder } from '../vault/ports.ts';
 import { Admission } from './admission.ts';
+import { type ArchiveCall, takeArchive } from './archive-calls.ts';
+import { Archives } from './archives.ts';
 import { type BlobCall, BlobCalls } from './blob-calls.ts';
 import { agentAway } from './commands.ts';
 import { heartbeatIntervalMillis, silenceMillis } from './heartbeats.ts';
 import { type AgentPlaneLimits, defaultLimits, grpcOptions } from './limits.ts';
 import { Listener } from './listener.ts';
-import { goodbye, welcome } from './messages.ts';
+import { goodbye, type Order, welcome } from './messages.ts';
 import { agentMetrics } from './metrics.ts';
 import { OfferDispatch } from './offer-dispatch.ts';
 import { Outlet } from './outlet.ts';
@@ -46,7 +56,7 @@ export type AgentPlaneOptions = {
 };
 
 /** Serves agents from `start` to `stop`. */
-export class AgentPlane implements Part, AgentCommands {
+export class AgentPlane implements Part, AgentCommands, VaultAgents {
   readonly name = 'agent-plane';
   readonly #options: AgentPlaneOptions;
   readonly #limits: AgentPlaneLimits;
@@ -55,6 +65,7 @@ export class AgentPlane implements Part, AgentCommands {
   readonly #sessions: Sessions;
   readonly #dispatch: OfferDispatch;
   readonly #admission: Admission;
+  readonly #archives = new Archives();
   readonly #stopping = new AbortController();
   readonly #host: SessionHost;
   #address = '';
@@ -77,8 +88,11 @@ export class AgentPlane implements Part, AgentCommands {
     const { blobReaders: concurrency, blobStallMillis: stallMillis } = this.#limits;
     const cut = (peer: string) => this.#listener.socketOf(peer)?.destroy();
     const blobCalls = new BlobCalls({ verifier, blobs, log, clock, concurrency, stallMillis, cut });
+    const archiveCalls = { verifier, log, archives: this.#archives };
     this.#server.addService(grpcServerDefinition(AgentService), {
       ReadBlob: (call: BlobCall) => void blobCalls.serve(call),
+      SendArchive: (call: ArchiveCall, respond: sendUnaryData<SendArchiveResponse>) =>
+        void takeArchive(archiveCalls, call, respond),
     });
   }
 
@@ -113,18 +127,38 @@ export class AgentPlane implements Part, AgentCommands {
   }
 
   async restart(tenant: string, signal?: AbortSignal): Promise<void> {
-    await this.#sessionOf(tenant).order('restart', signal);
+    await this.#order(tenant, { case: 'restart', value: {} }, signal);
   }
 
   /** Drains and stops the tenant's OpenClaw; resolves when its agent has done it. Throws like `restart`. */
   async drain(tenant: string, signal?: AbortSignal): Promise<void> {
-    await this.#sessionOf(tenant).order('drain', signal);
+    await this.#order(tenant, { case: 'drain', value: {} }, signal);
   }
 
-  #sessionOf(tenant: string) {
+  async vault(tenant: string, command: VaultOrder, signal?: AbortSignal): Promise<VaultResult> {
+    return vaultResult(tenant, await this.#order(tenant, { case: 'vault', value: { command } }, signal));
+  }
+
+  async *exportFiles(tenant: string, files: ExportOrder, signal: AbortSignal): AsyncGenerator<Uint8Array, VaultResult> {
+    const commandId = this.#options.newId();
+    const order = { case: 'vault', value: { command: { case: 'export', value: files } } } as const;
+    const awaited = {
+      tenant,
+      commandId,
+      order: (either: AbortSignal) => this.#order(tenant, order, either, commandId),
+    };
+    return vaultResult(tenant, yield* this.#archives.receive(awaited, signal));
+  }
+
+  async #order(
+    tenant: string,
+    what: Order,
+    signal: AbortSignal | undefined,
+    commandId = this.#options.newId(),
+  ): Promise<CommandResult> {
     const session = this.#sessions.ofTenant(tenant);
     if (session === undefined) throw agentAway(tenant, 'is not connected');
-    return session;
+    return session.order(commandId, what, signal);
   }
 
   #connect(call: StreamCall): void {
@@ -201,6 +235,12 @@ export class AgentPlane implements Part, AgentCommands {
       socketOf: (peer) => this.#listener.socketOf(peer),
     };
   }
+}
+
+function vaultResult(tenant: string, { vault }: CommandResult): VaultResult {
+  if (vault !== undefined) return vault;
+  const what = `the agent of ${tenant} has done what was ordered, and did not say what came of it`;
+  throw new OpenCraneError('internal', 'result_missing', what, { mend: "see the tenant's logs, and report it" });
 }
 
 /** What is answered while this interval holds, serialised once. */

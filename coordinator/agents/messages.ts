@@ -1,7 +1,8 @@
 /** What the coordinator says on a stream, besides offers. */
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Encoded } from '@opencrane/kit/grpc/encoded.ts';
 import {
+  type CommandSchema,
   type ConnectResponse,
   ConnectResponseSchema,
   type GoodbyeReason,
@@ -31,10 +32,15 @@ export function runtimeAnswer(answer: Omit<RuntimeAnswer, '$typeName' | '$unknow
   return create(ConnectResponseSchema, { message: { case: 'runtimeAnswer', value: answer } });
 }
 
+/** What can be ordered of an agent. */
+export type Order = Exclude<
+  NonNullable<MessageInitShape<typeof CommandSchema>['command']>,
+  { readonly case?: undefined }
+>;
+
 /** Orders something. */
-export function command(commandId: string, order: 'restart' | 'drain'): ConnectResponse {
-  const orders = { restart: { case: 'restart', value: {} }, drain: { case: 'drain', value: {} } } as const;
-  return create(ConnectResponseSchema, { message: { case: 'command', value: { commandId, command: orders[order] } } });
+export function command(commandId: string, order: Order): ConnectResponse {
+  return create(ConnectResponseSchema, { message: { case: 'command', value: { commandId, command: order } } });
 }
 
 /** The last word on a stream. */

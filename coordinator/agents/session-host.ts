@@ -3,9 +3,10 @@ import type { Socket } from 'node:net';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import type { GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { CommandResult, GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { PreparedOffer } from '../offers/offer.ts';
 import type { Outgoing } from './mailbox.ts';
+import type { Order } from './messages.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { AgentObserver, AgentTokenVerifier } from './ports.ts';
 
@@ -16,8 +17,8 @@ export interface HostedSession {
   readonly tenant: string;
   /** Hands the tenant's desired state to the agent, as far as it does not have it. */
   desire(offers: readonly PreparedOffer[]): void;
-  /** Orders something; resolves when the agent has done it. */
-  order(what: 'restart' | 'drain', signal?: AbortSignal): Promise<void>;
+  /** Orders something; resolves with the agent's result when it has done it. */
+  order(commandId: string, what: Order, signal?: AbortSignal): Promise<CommandResult>;
   /** Ends the stream with a last word. Resolves when the observer has been told. */
   bye(reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): Promise<void>;
   /** Looks whether something took too long. `now` is monotonic. */

@@ -12,6 +12,7 @@ import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors
 import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
 import type { StreamCall, StreamListener } from '@opencrane/kit/grpc/stream-call.ts';
 import {
+  type CommandResult,
   type ConnectRequest,
   ConnectRequestSchema,
   type FullState,
@@ -24,7 +25,15 @@ import type { PreparedOffer } from '../offers/offer.ts';
 import { bearerToken } from './bearer.ts';
 import { agentAway, PendingCommands } from './commands.ts';
 import { checkHello, SequenceCheck } from './incoming.ts';
-import { command, goodbye, reasonName, receiptStored, requestFullState, runtimeAnswer } from './messages.ts';
+import {
+  command,
+  goodbye,
+  type Order,
+  reasonName,
+  receiptStored,
+  requestFullState,
+  runtimeAnswer,
+} from './messages.ts';
 import { type AgentView, afterFullState, afterReceipt, afterSent, offersDue, viewOf } from './offers-due.ts';
 import { Outlet } from './outlet.ts';
 import type { HostedSession, SessionHost } from './session-host.ts';
@@ -86,11 +95,10 @@ export class Session implements HostedSession, StreamListener {
     }
   }
 
-  order(what: 'restart' | 'drain', signal?: AbortSignal): Promise<void> {
+  order(commandId: string, what: Order, signal?: AbortSignal): Promise<CommandResult> {
     if (this.#phase !== 'serving') return Promise.reject(agentAway(this.#tenant, 'is being disconnected'));
     this.#commands ??= new PendingCommands(this.#tenant);
-    const id = this.#host.newId();
-    return this.#commands.order(id, () => this.#outlet.answer(command(id, what)), signal);
+    return this.#commands.order(commandId, () => this.#outlet.answer(command(commandId, what)), signal);
   }
 
   bye(reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): Promise<void> {
@@ -110,13 +118,18 @@ export class Session implements HostedSession, StreamListener {
     const { helloSweeps, endingSweeps } = this.#host.patience;
     if (this.#phase === 'serving') {
       if (waited > this.#patience) void this.bye(GoodbyeReason.SILENT, this.#host.reconnectAfter());
-      else if (now >= this.#until) void this.bye(GoodbyeReason.MAX_AGE, this.#host.reconnectAfter());
+      else if (this.#due(now)) void this.bye(GoodbyeReason.MAX_AGE, this.#host.reconnectAfter());
     } else if (this.#phase === 'ending') {
       if (waited > endingSweeps) this.#cut();
     } else if (waited > helloSweeps) {
       const what = this.#phase === 'greeting' ? 'no hello came in time' : 'the hello could not be taken in in time';
       void this.fail(new OpenCraneError('deadline_exceeded', 'hello_late', what, { mend: 'connect again' }));
     }
+  }
+
+  /** Whether the stream should be renewed. Not while somebody waits for what the agent was told to do: that may take hours. */
+  #due(now: number): boolean {
+    return now >= this.#until && this.#commands?.open !== true;
   }
 
   async #authenticate(): Promise<void> {

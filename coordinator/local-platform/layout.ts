@@ -16,6 +16,10 @@ export function tenantLayout(home: string, tenant: string) {
     gatewayToken: at('secrets', 'gateway-token'),
     agentToken: at('agent', 'token'),
     platform: at('platform.json'),
+    /** Where the tenant is durable, unless buckets are elsewhere. */
+    bucket: at('openclaw'),
+    /** The tenant's key. Without it nothing in the bucket can be read. */
+    key: at('key', 'tenant.key'),
     bin: at('bin'),
     logs: at('logs'),
     log: (program: LogProgram) => at('logs', `${program}.log`),
@@ -28,6 +32,6 @@ export function tenantLayout(home: string, tenant: string) {
 
 /** Makes the tenant's folders, private to this user. */
 export async function makeFolders({ data }: TenantLayout): Promise<void> {
-  const folders = ['state', 'secrets', 'config', 'agent', 'kept', 'run', 'bin', 'logs', 'tmp'];
+  const folders = ['state', 'secrets', 'config', 'agent', 'kept', 'run', 'bin', 'logs', 'tmp', 'openclaw', 'key'];
   for (const folder of folders) await mkdir(join(data, folder), { recursive: true, mode: 0o700 });
 }

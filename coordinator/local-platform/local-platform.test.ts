@@ -74,6 +74,24 @@ test('a tenant keeps its port and its gateway token from start to start', async 
   assert.equal(await access(), await access());
 });
 
+test('a tenant’s key is made once and never again', async () => {
+  const home = newHome();
+  const layout = tenantLayout(home, 'jente');
+  const start = async () => {
+    const platform = standInPlatform(home);
+    await platform.ensure('jente');
+    await platform.stop(patient);
+    return readFileSync(layout.key, 'utf8');
+  };
+  const key = await start();
+  assert.match(key, /^[0-9a-f]{64}\n$/);
+  assert.equal(statSync(layout.key).mode & 0o777, 0o600);
+  assert.equal(await start(), key);
+  writeFileSync(layout.key, '');
+  await assert.rejects(start(), { reason: 'secret_empty' });
+  assert.equal(readFileSync(layout.key, 'utf8'), '', 'what cannot be read is not replaced');
+});
+
 test('tenants that are made at one moment get different ports', async () => {
   const home = newHome();
   const platform = standInPlatform(home);

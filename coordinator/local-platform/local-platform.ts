@@ -28,14 +28,16 @@ export type LocalPlatformOptions = {
   readonly commands: { readonly agent: DetachedSpec['command']; readonly launcher: DetachedSpec['command'] };
   /** The coordinator's own environment; what tenants need of it is handed down. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Address of a tenant's bucket, with `{tenant}` in it; undefined for a folder beside the tenant's others. */
+  readonly buckets: string | undefined;
   readonly logLevel: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
 };
 
-/** For the launcher, to let OpenClaw finish its turns (315 s) and leave (15 s); for the agent, which has nothing to finish. */
-const STOP_MILLIS = { launcher: 345_000, agent: 10_000 } as const;
+/** For the launcher, to let OpenClaw finish its turns (315 s) and leave (15 s); for the agent, to bring a last snapshot into the bucket. */
+const STOP_MILLIS = { launcher: 345_000, agent: 60_000 } as const;
 
 /** Variables that are not for tenants: keys to the coordinator, and what npm sets for its scripts. */
 const withheld = /^(OPENCRANE_(TOKEN|SERVER|HOME)$|npm_|NODE_OPTIONS$)/;
@@ -129,6 +131,7 @@ export class LocalPlatform implements Platform, Part {
     const layout = this.#layout(tenant);
     await makeFolders(layout);
     await gatewayToken(layout);
+    await tenantKey(layout);
     const port = await this.#ports.assign(layout.platform);
     await this.#tokens.keep(tenant);
     const programs = this.#programs(tenant, port);
@@ -157,7 +160,7 @@ export class LocalPlatform implements Platform, Part {
     program: 'agent' | 'launcher',
     { tenant, port, address }: { readonly tenant: string; readonly port: number; readonly address: string },
   ): ProgramSpec {
-    const { home, commands, environment, logLevel } = this.#options;
+    const { home, commands, environment, logLevel, buckets } = this.#options;
     const handedDown = Object.entries(environment).filter(([name]) => !withheld.test(name));
     return {
       name: program,
@@ -169,6 +172,8 @@ export class LocalPlatform implements Platform, Part {
         OPENCRANE_RUNTIMES: join(home, 'runtimes'),
         OPENCRANE_COORDINATOR: address,
         OPENCRANE_TOKEN_FILE: layout.agentToken,
+        OPENCRANE_BUCKET: buckets?.replaceAll('{tenant}', tenant) ?? layout.bucket,
+        OPENCRANE_KEY_FILE: layout.key,
         OPENCRANE_GATEWAY_PORT: String(port),
         OPENCRANE_LOG_LEVEL: logLevel,
         // Our programs are TypeScript: with the cache a start does not strip types again, which saves time and 30 MB.
@@ -194,6 +199,11 @@ export class LocalPlatform implements Platform, Part {
 
 function gatewayToken({ gatewayToken }: TenantLayout): Promise<string> {
   return readOrCreateSecret(gatewayToken, () => randomBytes(24).toString('base64url'));
+}
+
+/** Made once and never replaced: whoever loses it has lost what is in the bucket. */
+function tenantKey({ key }: TenantLayout): Promise<string> {
+  return readOrCreateSecret(key, () => randomBytes(32).toString('hex'));
 }
 
 function notSetUp(tenant: string): OpenCraneError {

@@ -11,7 +11,7 @@ const program = process.argv[2] === 'agent' ? 'agent' : 'launcher';
 const data = process.env['OPENCRANE_DATA'] ?? '';
 const layout = tenantLayout(dirname(dirname(data)), process.env['OPENCRANE_TENANT'] ?? '');
 mkdirSync(dirname(layout[program].lock), { recursive: true });
-takeProcessLock(layout[program].lock, program);
+takeProcessLock(layout[program].lock, program, 500);
 writeFileSync(layout[program].pid, `${process.pid}\n`);
 process.stdout.write(`${program} of ${process.env['OPENCRANE_COORDINATOR']}\n`);
 process.on('SIGTERM', () => {

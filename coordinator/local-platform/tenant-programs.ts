@@ -32,18 +32,18 @@ export class TenantPrograms {
   }
 
   /**
-   * Stops them, and OpenClaw with them; throws when OpenClaw lives on. The agent goes first: it would start again what
-   * the launcher stops.
+   * Stops them, and OpenClaw with them; throws when OpenClaw lives on. The launcher goes first, as in a pod: the agent
+   * then finds OpenClaw gone, and has all that it wrote in the bucket before it ends.
    */
   async stop(hurry: AbortSignal): Promise<void> {
     const { agent, launcher, gatewayLock, clock, tenant } = this.#parts;
-    await agent.stop(hurry);
     await launcher.stop(hurry);
     const deadline = clock.monotonic() + ORPHAN_MILLIS;
     while (isLocked(gatewayLock)) {
       if (clock.monotonic() > deadline) throw stillRuns(tenant, gatewayLock);
       await clock.sleep(LOOK_MILLIS);
     }
+    await agent.stop(hurry);
   }
 }
 

@@ -21,6 +21,7 @@ export function standInPlatform(home: string, address = '127.0.0.1:1', clock: Cl
       launcher: [process.execPath, standIn, 'launcher'],
     },
     environment: { ...process.env, OPENCRANE_TOKEN: 'not for tenants' },
+    buckets: undefined,
     logLevel: 'info',
     clock,
     random: () => 0.01,

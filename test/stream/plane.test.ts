@@ -107,6 +107,28 @@ test('a stream is renewed at its maximum age, give or take a tenth', () => {
   });
 });
 
+test('a stream is not renewed while somebody waits for what its agent was told to do', () => {
+  const clock = new ManualClock(Date.now());
+  return withPlane({ clock, limits: { maxAgeMillis: 20_000 } }, async (world) => {
+    const agent = await welcomed(world);
+    const verified = world.plane.vault('jente', { case: 'verify', value: {} });
+    const { value } = await agent.hear('command');
+    for (let passed = 0; passed < 60_000; passed += 15_000) {
+      const beats = agent.all('welcome').length;
+      agent.say({ case: 'heartbeat', value: {} });
+      await agent.hear('welcome', beats + 1);
+      await pass(clock, 15_000);
+    }
+    assert.deepEqual(agent.all('goodbye'), []);
+    const vault = { result: { case: 'verified', value: { snapshots: 9n } } } as const;
+    agent.say({ case: 'commandResult', value: { commandId: value.commandId, vault } });
+    assert.equal((await verified).result.case, 'verified');
+    await pass(clock, 1_000);
+    assert.equal((await agent.hear('goodbye')).value.reason, GoodbyeReason.MAX_AGE);
+    agent.close();
+  });
+});
+
 test('a reader that is stuck in its goodbye is cut off', () => {
   const clock = new ManualClock(Date.now());
   return withPlane({ clock }, async (world) => {

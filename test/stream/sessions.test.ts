@@ -329,6 +329,57 @@ test('a command is carried out, fails in the words of the agent, or is lost with
     await assert.rejects(given, /the caller has gone/);
   }));
 
+const failures = [
+  { reason: 'an agent of before, which knows no codes', code: '', becomes: 'failed_precondition' },
+  { reason: 'a code of a later agent', code: 'out_of_range', becomes: 'failed_precondition' },
+  { reason: 'a class that means the same here', code: 'data_loss', becomes: 'data_loss' },
+  { reason: 'what the bucket refuses the agent', code: 'permission_denied', becomes: 'permission_denied' },
+  { reason: 'a bucket that is away', code: 'unavailable', becomes: 'unavailable' },
+  { reason: 'a defect there is none here, and its words are shown', code: 'internal', becomes: 'failed_precondition' },
+  { reason: 'the caller need not sign in anew', code: 'unauthenticated', becomes: 'failed_precondition' },
+  { reason: 'the caller did not cancel', code: 'cancelled', becomes: 'failed_precondition' },
+] as const;
+
+for (const { reason, code, becomes } of failures) {
+  test(`a failed command keeps the agent's reason, field and mend; ${reason}: ${becomes}`, () =>
+    withAgents(async (connect) => {
+      const agent = await welcomed(connect());
+      const failing = world.plane.vault('jente', { case: 'verify', value: {} });
+      const { value } = await agent.hear('command');
+      assert.equal(value.command.case === 'vault' && value.command.value.command.case, 'verify');
+      const said = {
+        error: 'pack 7 ends early',
+        reason: 'object_short',
+        field: 'vault/packs/7',
+        mend: 'bring it back',
+      };
+      agent.say({ case: 'commandResult', value: { commandId: value.commandId, code, ...said } });
+      await assert.rejects(failing, {
+        code: becomes,
+        reason: 'object_short',
+        message: 'the agent of jente says: pack 7 ends early',
+        field: 'vault/packs/7',
+        mend: 'bring it back',
+      });
+    }));
+}
+
+test('an order to the vault resolves with what it gave; a result without anything is no answer', () =>
+  withAgents(async (connect) => {
+    const agent = await welcomed(connect());
+    const taking = world.plane.vault('jente', { case: 'take', value: {} });
+    const first = await agent.hear('command');
+    const taken = { unchanged: true, snapshot: { sequence: 41n } };
+    const vault = { result: { case: 'taken', value: taken } } as const;
+    agent.say({ case: 'commandResult', value: { commandId: first.value.commandId, vault } });
+    const { result } = await taking;
+    assert.deepEqual(result.case === 'taken' && [result.value.unchanged, result.value.snapshot?.sequence], [true, 41n]);
+    const pruning = world.plane.vault('jente', { case: 'prune', value: {} });
+    const second = await agent.hear('command', 2);
+    agent.say({ case: 'commandResult', value: { commandId: second.value.commandId } });
+    await assert.rejects(pruning, { code: 'internal', reason: 'result_missing' });
+  }));
+
 test('a request for a version is decided once, also when it is asked again on another stream', () =>
   withAgents(async (connect) => {
     const deciding = Promise.withResolvers<void>();

@@ -1,8 +1,8 @@
 /** `opencrane tenant delete`. */
-import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { Retention } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
-import { type Context, command } from '../command.ts';
+import { command } from '../command.ts';
+import { confirmByName } from '../confirm.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */
@@ -21,23 +21,12 @@ export const tenantDelete = command({
     const { output, interrupts } = context;
     const clients = await context.connect();
     const { tenant } = await clients.tenants.getTenant({ name });
-    if (!yes) await confirm(context, name, tenant?.retention === Retention.DELETE);
+    const data = tenant?.retention === Retention.DELETE ? 'its data is removed for good' : 'its data is kept';
+    const means = `${name} is stopped and deleted; ${data}.`;
+    if (!yes) await confirmByName(context, { doing: `deleting ${name}`, means, name });
     if (output.interactive) output.note(`deleting ${name}: its running turns finish first…`);
     const { retainedAt } = await clients.tenants.deleteTenant({ name }, { signal: interrupts.signal });
     output.line(`${name} is deleted; ${retainedAt ? `its data is kept at ${retainedAt}` : 'its data is removed'}`);
     output.document({ deleted: name, retainedAt });
   },
 });
-
-async function confirm({ ask }: Context, name: string, removesData: boolean): Promise<void> {
-  if (ask === undefined) {
-    throw new OpenCraneError('failed_precondition', 'not_confirmed', `deleting ${name}: nobody can be asked here`, {
-      field: 'yes',
-      mend: 'say --yes',
-    });
-  }
-  const data = removesData ? 'its data is removed for good' : 'its data is kept';
-  const answer = await ask(`${name} is stopped and deleted; ${data}. Type its name to go on: `);
-  if (answer.trim() === name) return;
-  throw new OpenCraneError('aborted', 'not_confirmed', `deleting ${name}: not confirmed; nothing was changed`);
-}

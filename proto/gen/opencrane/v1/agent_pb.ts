@@ -7,13 +7,15 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import type { Component, Kind, Progress, Receipt } from "./common_pb.ts";
 import { file_opencrane_v1_common } from "./common_pb.ts";
+import type { VaultCommand, VaultResult } from "./vault_pb.ts";
+import { file_opencrane_v1_vault } from "./vault_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file opencrane/v1/agent.proto.
  */
 export const file_opencrane_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChhvcGVuY3JhbmUvdjEvYWdlbnQucHJvdG8SDG9wZW5jcmFuZS52MSKuAwoOQ29ubmVjdFJlcXVlc3QSGQoIc2VxdWVuY2UYASABKANCB7pIBCICKAESJAoFaGVsbG8YAiABKAsyEy5vcGVuY3JhbmUudjEuSGVsbG9IABIoCgdyZWNlaXB0GAMgASgLMhUub3BlbmNyYW5lLnYxLlJlY2VpcHRIABImCgZoZWFsdGgYBCABKAsyFC5vcGVuY3JhbmUudjEuSGVhbHRoSAASLAoJaGVhcnRiZWF0GAUgASgLMhcub3BlbmNyYW5lLnYxLkhlYXJ0YmVhdEgAEioKCHByb2dyZXNzGAYgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzSAASNwoPcnVudGltZV9yZXF1ZXN0GAcgASgLMhwub3BlbmNyYW5lLnYxLlJ1bnRpbWVSZXF1ZXN0SAASLQoKZnVsbF9zdGF0ZRgIIAEoCzIXLm9wZW5jcmFuZS52MS5GdWxsU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgJIAEoCzIbLm9wZW5jcmFuZS52MS5Db21tYW5kUmVzdWx0SABCEAoHbWVzc2FnZRIFukgCCAEi7AIKD0Nvbm5lY3RSZXNwb25zZRIoCgd3ZWxjb21lGAEgASgLMhUub3BlbmNyYW5lLnYxLldlbGNvbWVIABIkCgVvZmZlchgCIAEoCzITLm9wZW5jcmFuZS52MS5PZmZlckgAEigKB2NvbW1hbmQYAyABKAsyFS5vcGVuY3JhbmUudjEuQ29tbWFuZEgAEjwKEnJlcXVlc3RfZnVsbF9zdGF0ZRgEIAEoCzIeLm9wZW5jcmFuZS52MS5SZXF1ZXN0RnVsbFN0YXRlSAASNQoOcnVudGltZV9hbnN3ZXIYBSABKAsyGy5vcGVuY3JhbmUudjEuUnVudGltZUFuc3dlckgAEigKB2dvb2RieWUYBiABKAsyFS5vcGVuY3JhbmUudjEuR29vZGJ5ZUgAEjUKDnJlY2VpcHRfc3RvcmVkGAcgASgLMhsub3BlbmNyYW5lLnYxLlJlY2VpcHRTdG9yZWRIAEIJCgdtZXNzYWdlIrcCCgVIZWxsbxI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSHgoLaW5zdGFuY2VfaWQYAiABKAlCCbpIBnIEEAgYQBIeCg1hZ2VudF92ZXJzaW9uGAMgASgJQge6SARyAhhAEiEKEHByb3RvY29sX3ZlcnNpb24YBCABKAVCB7pIBBoCKAESMgoMY2FwYWJpbGl0aWVzGAUgAygOMhIub3BlbmNyYW5lLnYxLktpbmRCCLpIBZIBAhAQEjAKBWtpbmRzGAYgAygLMhcub3BlbmNyYW5lLnYxLktpbmRTdGF0ZUIIukgFkgECEBASKAoIcGxhdGZvcm0YByABKAsyFi5vcGVuY3JhbmUudjEuUGxhdGZvcm0iVQoIUGxhdGZvcm0SHQoMbm9kZV92ZXJzaW9uGAEgASgJQge6SARyAhggEhMKAm9zGAIgASgJQge6SARyAhggEhUKBGFyY2gYAyABKAlCB7pIBHICGCAijAEKCUtpbmRTdGF0ZRIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSGAoQc2VydmluZ19yZXZpc2lvbhgCIAEoAxIWCg5zZXJ2aW5nX2RpZ2VzdBgDIAEoCRIVCg1mYWlsZWRfZGlnZXN0GAQgASgJEhQKDGZhaWxlZF9ub25jZRgFIAEoCSJZCglGdWxsU3RhdGUSJgoFa2luZHMYASADKAsyFy5vcGVuY3JhbmUudjEuS2luZFN0YXRlEiQKBmhlYWx0aBgCIAEoCzIULm9wZW5jcmFuZS52MS5IZWFsdGgiowEKBkhlYWx0aBIlCgRyb290GAEgASgLMhcub3BlbmNyYW5lLnYxLkNvbXBvbmVudBITCgtnYXRld2F5X3VybBgCIAEoCRITCgtnYXRld2F5X3BpZBgDIAEoAxIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEh8KF2VmZmVjdGl2ZV9jb25maWdfZGlnZXN0GAUgASgJEg0KBWRyaWZ0GAYgAygJIiQKCUhlYXJ0YmVhdBIXCg9hZ2VudF9yc3NfYnl0ZXMYASABKAMiSQoOUnVudGltZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKAlCB7pIBHICGEAiagoNUnVudGltZUFuc3dlchISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCGFjY2VwdGVkGAIgASgIEg8KB3ZlcnNpb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIRCgl1bmNoYW5nZWQYBSABKAgiQAoHV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEiEKGWhlYXJ0YmVhdF9pbnRlcnZhbF9taWxsaXMYAiABKAMiIwoNUmVjZWlwdFN0b3JlZBISCgpyZWNlaXB0X2lkGAEgASgJIsUBCgVPZmZlchIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSEAoIcmV2aXNpb24YAiABKAMSDgoGZGlnZXN0GAMgASgJEg0KBW5vbmNlGAQgASgJEi0KBmNvbmZpZxgFIAEoCzIbLm9wZW5jcmFuZS52MS5Db25maWdQYXlsb2FkSAASLwoHcnVudGltZRgGIAEoCzIcLm9wZW5jcmFuZS52MS5SdW50aW1lUGF5bG9hZEgAQgkKB3BheWxvYWQiIQoNQ29uZmlnUGF5bG9hZBIQCghkb2N1bWVudBgBIAEoDCKkAQoOUnVudGltZVBheWxvYWQSDwoHdmVyc2lvbhgBIAEoCRIVCg1idW5kbGVfZGlnZXN0GAIgASgJEhQKDGJ1bmRsZV9ieXRlcxgDIAEoAxIRCglwaW5uZWRfYnkYBCABKAkSEQoJcGlubmVkX2F0GAUgASgJEhIKCnBpbl9yZWFzb24YBiABKAkSGgoScmVzdG9yZV9rZXB0X3N0YXRlGAcgASgIIoYBCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSLwoHcmVzdGFydBgCIAEoCzIcLm9wZW5jcmFuZS52MS5SZXN0YXJ0Q29tbWFuZEgAEisKBWRyYWluGAMgASgLMhoub3BlbmNyYW5lLnYxLkRyYWluQ29tbWFuZEgAQgkKB2NvbW1hbmQiEAoOUmVzdGFydENvbW1hbmQiDgoMRHJhaW5Db21tYW5kIkUKDUNvbW1hbmRSZXN1bHQSGwoKY29tbWFuZF9pZBgBIAEoCUIHukgEcgIYQBIXCgVlcnJvchgCIAEoCUIIukgFcgMYgEAiEgoQUmVxdWVzdEZ1bGxTdGF0ZSJWCgdHb29kYnllEisKBnJlYXNvbhgBIAEoDjIbLm9wZW5jcmFuZS52MS5Hb29kYnllUmVhc29uEh4KFnJlY29ubmVjdF9hZnRlcl9taWxsaXMYAiABKAMiWAoPUmVhZEJsb2JSZXF1ZXN0EiwKBmRpZ2VzdBgBIAEoCUIcukgZchcyFV5zaGEyNTY6WzAtOWEtZl17NjR9JBIXCgZvZmZzZXQYAiABKANCB7pIBCICKAAiNQoQUmVhZEJsb2JSZXNwb25zZRIMCgRkYXRhGAEgASgMEhMKC3RvdGFsX2J5dGVzGAIgASgDKuIBCg1Hb29kYnllUmVhc29uEh4KGkdPT0RCWUVfUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXR09PREJZRV9SRUFTT05fU0hVVERPV04QARIbChdHT09EQllFX1JFQVNPTl9SRVBMQUNFRBACEhoKFkdPT0RCWUVfUkVBU09OX01BWF9BR0UQAxIhCh1HT09EQllFX1JFQVNPTl9URU5BTlRfREVMRVRFRBAEEh0KGUdPT0RCWUVfUkVBU09OX09WRVJMT0FERUQQBRIZChVHT09EQllFX1JFQVNPTl9TSUxFTlQQBjKnAQoMQWdlbnRTZXJ2aWNlEkoKB0Nvbm5lY3QSHC5vcGVuY3JhbmUudjEuQ29ubmVjdFJlcXVlc3QaHS5vcGVuY3JhbmUudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJLCghSZWFkQmxvYhIdLm9wZW5jcmFuZS52MS5SZWFkQmxvYlJlcXVlc3QaHi5vcGVuY3JhbmUudjEuUmVhZEJsb2JSZXNwb25zZTABYgZwcm90bzM", [file_buf_validate_validate, file_opencrane_v1_common]);
+  fileDesc("ChhvcGVuY3JhbmUvdjEvYWdlbnQucHJvdG8SDG9wZW5jcmFuZS52MSKuAwoOQ29ubmVjdFJlcXVlc3QSGQoIc2VxdWVuY2UYASABKANCB7pIBCICKAESJAoFaGVsbG8YAiABKAsyEy5vcGVuY3JhbmUudjEuSGVsbG9IABIoCgdyZWNlaXB0GAMgASgLMhUub3BlbmNyYW5lLnYxLlJlY2VpcHRIABImCgZoZWFsdGgYBCABKAsyFC5vcGVuY3JhbmUudjEuSGVhbHRoSAASLAoJaGVhcnRiZWF0GAUgASgLMhcub3BlbmNyYW5lLnYxLkhlYXJ0YmVhdEgAEioKCHByb2dyZXNzGAYgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzSAASNwoPcnVudGltZV9yZXF1ZXN0GAcgASgLMhwub3BlbmNyYW5lLnYxLlJ1bnRpbWVSZXF1ZXN0SAASLQoKZnVsbF9zdGF0ZRgIIAEoCzIXLm9wZW5jcmFuZS52MS5GdWxsU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgJIAEoCzIbLm9wZW5jcmFuZS52MS5Db21tYW5kUmVzdWx0SABCEAoHbWVzc2FnZRIFukgCCAEi7AIKD0Nvbm5lY3RSZXNwb25zZRIoCgd3ZWxjb21lGAEgASgLMhUub3BlbmNyYW5lLnYxLldlbGNvbWVIABIkCgVvZmZlchgCIAEoCzITLm9wZW5jcmFuZS52MS5PZmZlckgAEigKB2NvbW1hbmQYAyABKAsyFS5vcGVuY3JhbmUudjEuQ29tbWFuZEgAEjwKEnJlcXVlc3RfZnVsbF9zdGF0ZRgEIAEoCzIeLm9wZW5jcmFuZS52MS5SZXF1ZXN0RnVsbFN0YXRlSAASNQoOcnVudGltZV9hbnN3ZXIYBSABKAsyGy5vcGVuY3JhbmUudjEuUnVudGltZUFuc3dlckgAEigKB2dvb2RieWUYBiABKAsyFS5vcGVuY3JhbmUudjEuR29vZGJ5ZUgAEjUKDnJlY2VpcHRfc3RvcmVkGAcgASgLMhsub3BlbmNyYW5lLnYxLlJlY2VpcHRTdG9yZWRIAEIJCgdtZXNzYWdlIrcCCgVIZWxsbxI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSHgoLaW5zdGFuY2VfaWQYAiABKAlCCbpIBnIEEAgYQBIeCg1hZ2VudF92ZXJzaW9uGAMgASgJQge6SARyAhhAEiEKEHByb3RvY29sX3ZlcnNpb24YBCABKAVCB7pIBBoCKAESMgoMY2FwYWJpbGl0aWVzGAUgAygOMhIub3BlbmNyYW5lLnYxLktpbmRCCLpIBZIBAhAQEjAKBWtpbmRzGAYgAygLMhcub3BlbmNyYW5lLnYxLktpbmRTdGF0ZUIIukgFkgECEBASKAoIcGxhdGZvcm0YByABKAsyFi5vcGVuY3JhbmUudjEuUGxhdGZvcm0iVQoIUGxhdGZvcm0SHQoMbm9kZV92ZXJzaW9uGAEgASgJQge6SARyAhggEhMKAm9zGAIgASgJQge6SARyAhggEhUKBGFyY2gYAyABKAlCB7pIBHICGCAijAEKCUtpbmRTdGF0ZRIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSGAoQc2VydmluZ19yZXZpc2lvbhgCIAEoAxIWCg5zZXJ2aW5nX2RpZ2VzdBgDIAEoCRIVCg1mYWlsZWRfZGlnZXN0GAQgASgJEhQKDGZhaWxlZF9ub25jZRgFIAEoCSJZCglGdWxsU3RhdGUSJgoFa2luZHMYASADKAsyFy5vcGVuY3JhbmUudjEuS2luZFN0YXRlEiQKBmhlYWx0aBgCIAEoCzIULm9wZW5jcmFuZS52MS5IZWFsdGgiowEKBkhlYWx0aBIlCgRyb290GAEgASgLMhcub3BlbmNyYW5lLnYxLkNvbXBvbmVudBITCgtnYXRld2F5X3VybBgCIAEoCRITCgtnYXRld2F5X3BpZBgDIAEoAxIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEh8KF2VmZmVjdGl2ZV9jb25maWdfZGlnZXN0GAUgASgJEg0KBWRyaWZ0GAYgAygJIiQKCUhlYXJ0YmVhdBIXCg9hZ2VudF9yc3NfYnl0ZXMYASABKAMiSQoOUnVudGltZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKAlCB7pIBHICGEAiagoNUnVudGltZUFuc3dlchISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCGFjY2VwdGVkGAIgASgIEg8KB3ZlcnNpb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIRCgl1bmNoYW5nZWQYBSABKAgiQAoHV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEiEKGWhlYXJ0YmVhdF9pbnRlcnZhbF9taWxsaXMYAiABKAMiIwoNUmVjZWlwdFN0b3JlZBISCgpyZWNlaXB0X2lkGAEgASgJIsUBCgVPZmZlchIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSEAoIcmV2aXNpb24YAiABKAMSDgoGZGlnZXN0GAMgASgJEg0KBW5vbmNlGAQgASgJEi0KBmNvbmZpZxgFIAEoCzIbLm9wZW5jcmFuZS52MS5Db25maWdQYXlsb2FkSAASLwoHcnVudGltZRgGIAEoCzIcLm9wZW5jcmFuZS52MS5SdW50aW1lUGF5bG9hZEgAQgkKB3BheWxvYWQiIQoNQ29uZmlnUGF5bG9hZBIQCghkb2N1bWVudBgBIAEoDCKkAQoOUnVudGltZVBheWxvYWQSDwoHdmVyc2lvbhgBIAEoCRIVCg1idW5kbGVfZGlnZXN0GAIgASgJEhQKDGJ1bmRsZV9ieXRlcxgDIAEoAxIRCglwaW5uZWRfYnkYBCABKAkSEQoJcGlubmVkX2F0GAUgASgJEhIKCnBpbl9yZWFzb24YBiABKAkSGgoScmVzdG9yZV9rZXB0X3N0YXRlGAcgASgIIrMBCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSLwoHcmVzdGFydBgCIAEoCzIcLm9wZW5jcmFuZS52MS5SZXN0YXJ0Q29tbWFuZEgAEisKBWRyYWluGAMgASgLMhoub3BlbmNyYW5lLnYxLkRyYWluQ29tbWFuZEgAEisKBXZhdWx0GAQgASgLMhoub3BlbmNyYW5lLnYxLlZhdWx0Q29tbWFuZEgAQgkKB2NvbW1hbmQiEAoOUmVzdGFydENvbW1hbmQiDgoMRHJhaW5Db21tYW5kItEBCg1Db21tYW5kUmVzdWx0EhsKCmNvbW1hbmRfaWQYASABKAlCB7pIBHICGEASFwoFZXJyb3IYAiABKAlCCLpIBXIDGIBAEhgKBnJlYXNvbhgDIAEoCUIIukgFcgMYgAESFgoEbWVuZBgEIAEoCUIIukgFcgMYgBASKAoFdmF1bHQYBSABKAsyGS5vcGVuY3JhbmUudjEuVmF1bHRSZXN1bHQSFQoEY29kZRgGIAEoCUIHukgEcgIYIBIXCgVmaWVsZBgHIAEoCUIIukgFcgMYgAgiEgoQUmVxdWVzdEZ1bGxTdGF0ZSJWCgdHb29kYnllEisKBnJlYXNvbhgBIAEoDjIbLm9wZW5jcmFuZS52MS5Hb29kYnllUmVhc29uEh4KFnJlY29ubmVjdF9hZnRlcl9taWxsaXMYAiABKAMiWAoPUmVhZEJsb2JSZXF1ZXN0EiwKBmRpZ2VzdBgBIAEoCUIcukgZchcyFV5zaGEyNTY6WzAtOWEtZl17NjR9JBIXCgZvZmZzZXQYAiABKANCB7pIBCICKAAiNQoQUmVhZEJsb2JSZXNwb25zZRIMCgRkYXRhGAEgASgMEhMKC3RvdGFsX2J5dGVzGAIgASgDIkwKElNlbmRBcmNoaXZlUmVxdWVzdBIdCgpjb21tYW5kX2lkGAEgASgJQgm6SAZyBBABGEASFwoEZGF0YRgCIAEoDEIJukgGegQYgIAQIhUKE1NlbmRBcmNoaXZlUmVzcG9uc2Uq4gEKDUdvb2RieWVSZWFzb24SHgoaR09PREJZRV9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdHT09EQllFX1JFQVNPTl9TSFVURE9XThABEhsKF0dPT0RCWUVfUkVBU09OX1JFUExBQ0VEEAISGgoWR09PREJZRV9SRUFTT05fTUFYX0FHRRADEiEKHUdPT0RCWUVfUkVBU09OX1RFTkFOVF9ERUxFVEVEEAQSHQoZR09PREJZRV9SRUFTT05fT1ZFUkxPQURFRBAFEhkKFUdPT0RCWUVfUkVBU09OX1NJTEVOVBAGMv0BCgxBZ2VudFNlcnZpY2USSgoHQ29ubmVjdBIcLm9wZW5jcmFuZS52MS5Db25uZWN0UmVxdWVzdBodLm9wZW5jcmFuZS52MS5Db25uZWN0UmVzcG9uc2UoATABEksKCFJlYWRCbG9iEh0ub3BlbmNyYW5lLnYxLlJlYWRCbG9iUmVxdWVzdBoeLm9wZW5jcmFuZS52MS5SZWFkQmxvYlJlc3BvbnNlMAESVAoLU2VuZEFyY2hpdmUSIC5vcGVuY3JhbmUudjEuU2VuZEFyY2hpdmVSZXF1ZXN0GiEub3BlbmNyYW5lLnYxLlNlbmRBcmNoaXZlUmVzcG9uc2UoAWIGcHJvdG8z", [file_buf_validate_validate, file_opencrane_v1_common, file_opencrane_v1_vault]);
 
 /**
  * ConnectRequest is a message of the agent.
@@ -745,6 +747,14 @@ export type Command = Message<"opencrane.v1.Command"> & {
      */
     value: DrainCommand;
     case: "drain";
+  } | {
+    /**
+     * Do something with the vault.
+     *
+     * @generated from field: opencrane.v1.VaultCommand vault = 4;
+     */
+    value: VaultCommand;
+    case: "vault";
   } | { case: undefined; value?: undefined };
 };
 
@@ -804,6 +814,41 @@ export type CommandResult = Message<"opencrane.v1.CommandResult"> & {
    * @generated from field: string error = 2;
    */
   error: string;
+
+  /**
+   * Stable code of the failure, such as `wrong_key`; empty when it was done.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * How to mend it; may be empty.
+   *
+   * @generated from field: string mend = 4;
+   */
+  mend: string;
+
+  /**
+   * What a VaultCommand gave.
+   *
+   * @generated from field: opencrane.v1.VaultResult vault = 5;
+   */
+  vault?: VaultResult | undefined;
+
+  /**
+   * Class of the failure, as gRPC names it in lower case: `not_found`, `data_loss`; empty when it was done.
+   *
+   * @generated from field: string code = 6;
+   */
+  code: string;
+
+  /**
+   * Path of the field, file or object the failure is about; may be empty.
+   *
+   * @generated from field: string field = 7;
+   */
+  field: string;
 };
 
 /**
@@ -913,6 +958,49 @@ export const ReadBlobResponseSchema: GenMessage<ReadBlobResponse> = /*@__PURE__*
   messageDesc(file_opencrane_v1_agent, 22);
 
 /**
+ * SendArchiveRequest is a piece of an archive.
+ *
+ * @generated from message opencrane.v1.SendArchiveRequest
+ */
+export type SendArchiveRequest = Message<"opencrane.v1.SendArchiveRequest"> & {
+  /**
+   * Id of the command that asked for it.
+   *
+   * @generated from field: string command_id = 1;
+   */
+  commandId: string;
+
+  /**
+   * The next bytes; at most 256 KiB.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message opencrane.v1.SendArchiveRequest.
+ * Use `create(SendArchiveRequestSchema)` to create a new message.
+ */
+export const SendArchiveRequestSchema: GenMessage<SendArchiveRequest> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 23);
+
+/**
+ * SendArchiveResponse is empty: whoever asked has taken everything.
+ *
+ * @generated from message opencrane.v1.SendArchiveResponse
+ */
+export type SendArchiveResponse = Message<"opencrane.v1.SendArchiveResponse"> & {
+};
+
+/**
+ * Describes the message opencrane.v1.SendArchiveResponse.
+ * Use `create(SendArchiveResponseSchema)` to create a new message.
+ */
+export const SendArchiveResponseSchema: GenMessage<SendArchiveResponse> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 24);
+
+/**
  * GoodbyeReason is why the coordinator ends a stream.
  *
  * @generated from enum opencrane.v1.GoodbyeReason
@@ -1006,6 +1094,16 @@ export const AgentService: GenService<{
     methodKind: "server_streaming";
     input: typeof ReadBlobRequestSchema;
     output: typeof ReadBlobResponseSchema;
+  },
+  /**
+   * SendArchive carries the archive that an ExportFiles command asked for.
+   *
+   * @generated from rpc opencrane.v1.AgentService.SendArchive
+   */
+  sendArchive: {
+    methodKind: "client_streaming";
+    input: typeof SendArchiveRequestSchema;
+    output: typeof SendArchiveResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_opencrane_v1_agent, 0);

@@ -265,13 +265,13 @@ export const ComponentSchema: GenMessage<Component> = /*@__PURE__*/
   messageDesc(file_opencrane_v1_common, 3);
 
 /**
- * Progress of something that takes long: a boot, an upgrade, the build of a bundle.
+ * Progress of something that takes long: a boot, an upgrade, the build of a bundle, an order to the vault.
  *
  * @generated from message opencrane.v1.Progress
  */
 export type Progress = Message<"opencrane.v1.Progress"> & {
   /**
-   * What is under way: `boot`, `upgrade`, `build`.
+   * What is under way: `boot`, `upgrade`, `build`, `vault`.
    *
    * @generated from field: string operation = 1;
    */

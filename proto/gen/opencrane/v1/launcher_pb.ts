@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file opencrane/v1/launcher.proto.
  */
 export const file_opencrane_v1_launcher: GenFile = /*@__PURE__*/
-  fileDesc("ChtvcGVuY3JhbmUvdjEvbGF1bmNoZXIucHJvdG8SDG9wZW5jcmFuZS52MSLDAQoMU3RhcnRSZXF1ZXN0EhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAEgASgJEg8KB3ZlcnNpb24YAiABKAkSQAoLZW52aXJvbm1lbnQYAyADKAsyKy5vcGVuY3JhbmUudjEuU3RhcnRSZXF1ZXN0LkVudmlyb25tZW50RW50cnkSEQoJYXJndW1lbnRzGAQgAygJGjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIcCg1TdGFydFJlc3BvbnNlEgsKA3BpZBgBIAEoAyI0CgtTdG9wUmVxdWVzdBIVCg1idWRnZXRfbWlsbGlzGAEgASgDEg4KBnJlYXNvbhgCIAEoCSIwCgxTdG9wUmVzcG9uc2USIAoEZXhpdBgBIAEoCzISLm9wZW5jcmFuZS52MS5FeGl0Ig8KDVN0YXR1c1JlcXVlc3QiPgoOU3RhdHVzUmVzcG9uc2USLAoGc3RhdHVzGAEgASgLMhwub3BlbmNyYW5lLnYxLkxhdW5jaGVyU3RhdHVzIr8BCg5MYXVuY2hlclN0YXR1cxIqCgVzdGF0ZRgBIAEoDjIbLm9wZW5jcmFuZS52MS5MYXVuY2hlclN0YXRlEgsKA3BpZBgCIAEoAxIrCgdzdGFydGVkGAMgASgLMhoub3BlbmNyYW5lLnYxLlN0YXJ0UmVxdWVzdBIlCglsYXN0X2V4aXQYBCABKAsyEi5vcGVuY3JhbmUudjEuRXhpdBIOCgZzdGFydHMYBSABKAMSEAoIZmFpbHVyZXMYBiABKAUiTwoERXhpdBIMCgRjb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoCRIOCgZvdXRwdXQYAyABKAkSGQoRcmVzdGFydF9yZXF1ZXN0ZWQYBCABKAgiDgoMV2F0Y2hSZXF1ZXN0InQKDVdhdGNoUmVzcG9uc2USLgoGc3RhdHVzGAEgASgLMhwub3BlbmNyYW5lLnYxLkxhdW5jaGVyU3RhdHVzSAASKgoGdXBkYXRlGAIgASgLMhgub3BlbmNyYW5lLnYxLlNoaW1VcGRhdGVIAEIHCgVldmVudCIxCgpTaGltVXBkYXRlEhIKCnJlcXVlc3RfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCSJZChNBbnN3ZXJVcGRhdGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSLgoIcmVzcG9uc2UYAiABKAsyHC5vcGVuY3JhbmUudjEuVXBkYXRlUmVzcG9uc2UiFgoUQW5zd2VyVXBkYXRlUmVzcG9uc2UiIAoNVXBkYXRlUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgJInAKDlVwZGF0ZVJlc3BvbnNlEigKCHByb2dyZXNzGAEgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzEhAKCGZpbmlzaGVkGAIgASgIEhEKCWV4aXRfY29kZRgDIAEoBRIPCgdtZXNzYWdlGAQgASgJKrsBCg1MYXVuY2hlclN0YXRlEh4KGkxBVU5DSEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTTEFVTkNIRVJfU1RBVEVfSURMRRABEhoKFkxBVU5DSEVSX1NUQVRFX1JVTk5JTkcQAhIbChdMQVVOQ0hFUl9TVEFURV9TVE9QUElORxADEh0KGUxBVU5DSEVSX1NUQVRFX1JFU1RBUlRJTkcQBBIZChVMQVVOQ0hFUl9TVEFURV9GQUlMRUQQBTK5AwoPTGF1bmNoZXJTZXJ2aWNlEkAKBVN0YXJ0Ehoub3BlbmNyYW5lLnYxLlN0YXJ0UmVxdWVzdBobLm9wZW5jcmFuZS52MS5TdGFydFJlc3BvbnNlEj0KBFN0b3ASGS5vcGVuY3JhbmUudjEuU3RvcFJlcXVlc3QaGi5vcGVuY3JhbmUudjEuU3RvcFJlc3BvbnNlEkMKBlN0YXR1cxIbLm9wZW5jcmFuZS52MS5TdGF0dXNSZXF1ZXN0Ghwub3BlbmNyYW5lLnYxLlN0YXR1c1Jlc3BvbnNlEkIKBVdhdGNoEhoub3BlbmNyYW5lLnYxLldhdGNoUmVxdWVzdBobLm9wZW5jcmFuZS52MS5XYXRjaFJlc3BvbnNlMAESVQoMQW5zd2VyVXBkYXRlEiEub3BlbmNyYW5lLnYxLkFuc3dlclVwZGF0ZVJlcXVlc3QaIi5vcGVuY3JhbmUudjEuQW5zd2VyVXBkYXRlUmVzcG9uc2USRQoGVXBkYXRlEhsub3BlbmNyYW5lLnYxLlVwZGF0ZVJlcXVlc3QaHC5vcGVuY3JhbmUudjEuVXBkYXRlUmVzcG9uc2UwAWIGcHJvdG8z", [file_opencrane_v1_common]);
+  fileDesc("ChtvcGVuY3JhbmUvdjEvbGF1bmNoZXIucHJvdG8SDG9wZW5jcmFuZS52MSLlAQoMU3RhcnRSZXF1ZXN0EhkKEXJ1bnRpbWVfZGlyZWN0b3J5GAEgASgJEg8KB3ZlcnNpb24YAiABKAkSQAoLZW52aXJvbm1lbnQYAyADKAsyKy5vcGVuY3JhbmUudjEuU3RhcnRSZXF1ZXN0LkVudmlyb25tZW50RW50cnkSEQoJYXJndW1lbnRzGAQgAygJEiAKBGhvbGQYBSABKAsyEi5vcGVuY3JhbmUudjEuSG9sZBoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSAoESG9sZBIUCgx1bnRpbF9taWxsaXMYASABKAMSFAoMZHJhaW5fbWlsbGlzGAIgASgDEhQKDGFzX29mX21pbGxpcxgDIAEoAyIvCgtIb2xkUmVxdWVzdBIgCgRob2xkGAEgASgLMhIub3BlbmNyYW5lLnYxLkhvbGQiDgoMSG9sZFJlc3BvbnNlIhwKDVN0YXJ0UmVzcG9uc2USCwoDcGlkGAEgASgDIjQKC1N0b3BSZXF1ZXN0EhUKDWJ1ZGdldF9taWxsaXMYASABKAMSDgoGcmVhc29uGAIgASgJIjAKDFN0b3BSZXNwb25zZRIgCgRleGl0GAEgASgLMhIub3BlbmNyYW5lLnYxLkV4aXQiDwoNU3RhdHVzUmVxdWVzdCJUCg5TdGF0dXNSZXNwb25zZRIsCgZzdGF0dXMYASABKAsyHC5vcGVuY3JhbmUudjEuTGF1bmNoZXJTdGF0dXMSFAoMY2xvY2tfbWlsbGlzGAIgASgDIr8BCg5MYXVuY2hlclN0YXR1cxIqCgVzdGF0ZRgBIAEoDjIbLm9wZW5jcmFuZS52MS5MYXVuY2hlclN0YXRlEgsKA3BpZBgCIAEoAxIrCgdzdGFydGVkGAMgASgLMhoub3BlbmNyYW5lLnYxLlN0YXJ0UmVxdWVzdBIlCglsYXN0X2V4aXQYBCABKAsyEi5vcGVuY3JhbmUudjEuRXhpdBIOCgZzdGFydHMYBSABKAMSEAoIZmFpbHVyZXMYBiABKAUiTwoERXhpdBIMCgRjb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoCRIOCgZvdXRwdXQYAyABKAkSGQoRcmVzdGFydF9yZXF1ZXN0ZWQYBCABKAgiDgoMV2F0Y2hSZXF1ZXN0InQKDVdhdGNoUmVzcG9uc2USLgoGc3RhdHVzGAEgASgLMhwub3BlbmNyYW5lLnYxLkxhdW5jaGVyU3RhdHVzSAASKgoGdXBkYXRlGAIgASgLMhgub3BlbmNyYW5lLnYxLlNoaW1VcGRhdGVIAEIHCgVldmVudCIxCgpTaGltVXBkYXRlEhIKCnJlcXVlc3RfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCSJZChNBbnN3ZXJVcGRhdGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSLgoIcmVzcG9uc2UYAiABKAsyHC5vcGVuY3JhbmUudjEuVXBkYXRlUmVzcG9uc2UiFgoUQW5zd2VyVXBkYXRlUmVzcG9uc2UiIAoNVXBkYXRlUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgJInAKDlVwZGF0ZVJlc3BvbnNlEigKCHByb2dyZXNzGAEgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzEhAKCGZpbmlzaGVkGAIgASgIEhEKCWV4aXRfY29kZRgDIAEoBRIPCgdtZXNzYWdlGAQgASgJKrsBCg1MYXVuY2hlclN0YXRlEh4KGkxBVU5DSEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTTEFVTkNIRVJfU1RBVEVfSURMRRABEhoKFkxBVU5DSEVSX1NUQVRFX1JVTk5JTkcQAhIbChdMQVVOQ0hFUl9TVEFURV9TVE9QUElORxADEh0KGUxBVU5DSEVSX1NUQVRFX1JFU1RBUlRJTkcQBBIZChVMQVVOQ0hFUl9TVEFURV9GQUlMRUQQBTL4AwoPTGF1bmNoZXJTZXJ2aWNlEkAKBVN0YXJ0Ehoub3BlbmNyYW5lLnYxLlN0YXJ0UmVxdWVzdBobLm9wZW5jcmFuZS52MS5TdGFydFJlc3BvbnNlEj0KBFN0b3ASGS5vcGVuY3JhbmUudjEuU3RvcFJlcXVlc3QaGi5vcGVuY3JhbmUudjEuU3RvcFJlc3BvbnNlEj0KBEhvbGQSGS5vcGVuY3JhbmUudjEuSG9sZFJlcXVlc3QaGi5vcGVuY3JhbmUudjEuSG9sZFJlc3BvbnNlEkMKBlN0YXR1cxIbLm9wZW5jcmFuZS52MS5TdGF0dXNSZXF1ZXN0Ghwub3BlbmNyYW5lLnYxLlN0YXR1c1Jlc3BvbnNlEkIKBVdhdGNoEhoub3BlbmNyYW5lLnYxLldhdGNoUmVxdWVzdBobLm9wZW5jcmFuZS52MS5XYXRjaFJlc3BvbnNlMAESVQoMQW5zd2VyVXBkYXRlEiEub3BlbmNyYW5lLnYxLkFuc3dlclVwZGF0ZVJlcXVlc3QaIi5vcGVuY3JhbmUudjEuQW5zd2VyVXBkYXRlUmVzcG9uc2USRQoGVXBkYXRlEhsub3BlbmNyYW5lLnYxLlVwZGF0ZVJlcXVlc3QaHC5vcGVuY3JhbmUudjEuVXBkYXRlUmVzcG9uc2UwAWIGcHJvdG8z", [file_opencrane_v1_common]);
 
 /**
  * StartRequest says what to run.
@@ -47,6 +47,13 @@ export type StartRequest = Message<"opencrane.v1.StartRequest"> & {
    * @generated from field: repeated string arguments = 4;
    */
   arguments: string[];
+
+  /**
+   * For how long it may run; unset means until it is stopped. A later hold counts in its place. Not part of a status.
+   *
+   * @generated from field: opencrane.v1.Hold hold = 5;
+   */
+  hold?: Hold | undefined;
 };
 
 /**
@@ -55,6 +62,79 @@ export type StartRequest = Message<"opencrane.v1.StartRequest"> & {
  */
 export const StartRequestSchema: GenMessage<StartRequest> = /*@__PURE__*/
   messageDesc(file_opencrane_v1_launcher, 0);
+
+/**
+ * Hold is for how long OpenClaw may run. It is a moment and not a duration, so that a request that is held up on its
+ * way lengthens nothing.
+ *
+ * @generated from message opencrane.v1.Hold
+ */
+export type Hold = Message<"opencrane.v1.Hold"> & {
+  /**
+   * When it is killed, on the launcher's clock (StatusResponse.clock_millis).
+   *
+   * @generated from field: int64 until_millis = 1;
+   */
+  untilMillis: bigint;
+
+  /**
+   * How long before that moment it is told to end.
+   *
+   * @generated from field: int64 drain_millis = 2;
+   */
+  drainMillis: bigint;
+
+  /**
+   * What the launcher's clock showed when the hold was made. Of two the one made later counts, whichever comes first:
+   * a start that was held up does not bring back what has been withdrawn.
+   *
+   * @generated from field: int64 as_of_millis = 3;
+   */
+  asOfMillis: bigint;
+};
+
+/**
+ * Describes the message opencrane.v1.Hold.
+ * Use `create(HoldSchema)` to create a new message.
+ */
+export const HoldSchema: GenMessage<Hold> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_launcher, 1);
+
+/**
+ * HoldRequest sets the hold.
+ *
+ * @generated from message opencrane.v1.HoldRequest
+ */
+export type HoldRequest = Message<"opencrane.v1.HoldRequest"> & {
+  /**
+   * The hold; one that is over ends OpenClaw at once.
+   *
+   * @generated from field: opencrane.v1.Hold hold = 1;
+   */
+  hold?: Hold | undefined;
+};
+
+/**
+ * Describes the message opencrane.v1.HoldRequest.
+ * Use `create(HoldRequestSchema)` to create a new message.
+ */
+export const HoldRequestSchema: GenMessage<HoldRequest> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_launcher, 2);
+
+/**
+ * HoldResponse is empty.
+ *
+ * @generated from message opencrane.v1.HoldResponse
+ */
+export type HoldResponse = Message<"opencrane.v1.HoldResponse"> & {
+};
+
+/**
+ * Describes the message opencrane.v1.HoldResponse.
+ * Use `create(HoldResponseSchema)` to create a new message.
+ */
+export const HoldResponseSchema: GenMessage<HoldResponse> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_launcher, 3);
 
 /**
  * StartResponse tells what was started.
@@ -75,7 +155,7 @@ export type StartResponse = Message<"opencrane.v1.StartResponse"> & {
  * Use `create(StartResponseSchema)` to create a new message.
  */
 export const StartResponseSchema: GenMessage<StartResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 1);
+  messageDesc(file_opencrane_v1_launcher, 4);
 
 /**
  * StopRequest says how long a drain may take.
@@ -103,7 +183,7 @@ export type StopRequest = Message<"opencrane.v1.StopRequest"> & {
  * Use `create(StopRequestSchema)` to create a new message.
  */
 export const StopRequestSchema: GenMessage<StopRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 2);
+  messageDesc(file_opencrane_v1_launcher, 5);
 
 /**
  * StopResponse tells how it ended.
@@ -124,7 +204,7 @@ export type StopResponse = Message<"opencrane.v1.StopResponse"> & {
  * Use `create(StopResponseSchema)` to create a new message.
  */
 export const StopResponseSchema: GenMessage<StopResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 3);
+  messageDesc(file_opencrane_v1_launcher, 6);
 
 /**
  * StatusRequest is empty.
@@ -139,7 +219,7 @@ export type StatusRequest = Message<"opencrane.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 4);
+  messageDesc(file_opencrane_v1_launcher, 7);
 
 /**
  * StatusResponse holds the status.
@@ -153,6 +233,13 @@ export type StatusResponse = Message<"opencrane.v1.StatusResponse"> & {
    * @generated from field: opencrane.v1.LauncherStatus status = 1;
    */
   status?: LauncherStatus | undefined;
+
+  /**
+   * The launcher's clock: milliseconds from no moment in particular, that go on while the machine sleeps.
+   *
+   * @generated from field: int64 clock_millis = 2;
+   */
+  clockMillis: bigint;
 };
 
 /**
@@ -160,7 +247,7 @@ export type StatusResponse = Message<"opencrane.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 5);
+  messageDesc(file_opencrane_v1_launcher, 8);
 
 /**
  * LauncherStatus is what the launcher knows.
@@ -216,7 +303,7 @@ export type LauncherStatus = Message<"opencrane.v1.LauncherStatus"> & {
  * Use `create(LauncherStatusSchema)` to create a new message.
  */
 export const LauncherStatusSchema: GenMessage<LauncherStatus> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 6);
+  messageDesc(file_opencrane_v1_launcher, 9);
 
 /**
  * Exit is how a process ended.
@@ -258,7 +345,7 @@ export type Exit = Message<"opencrane.v1.Exit"> & {
  * Use `create(ExitSchema)` to create a new message.
  */
 export const ExitSchema: GenMessage<Exit> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 7);
+  messageDesc(file_opencrane_v1_launcher, 10);
 
 /**
  * WatchRequest is empty.
@@ -273,7 +360,7 @@ export type WatchRequest = Message<"opencrane.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 8);
+  messageDesc(file_opencrane_v1_launcher, 11);
 
 /**
  * WatchResponse is a change or a request.
@@ -310,7 +397,7 @@ export type WatchResponse = Message<"opencrane.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 9);
+  messageDesc(file_opencrane_v1_launcher, 12);
 
 /**
  * ShimUpdate is an `openclaw update` that waits for the agent.
@@ -338,7 +425,7 @@ export type ShimUpdate = Message<"opencrane.v1.ShimUpdate"> & {
  * Use `create(ShimUpdateSchema)` to create a new message.
  */
 export const ShimUpdateSchema: GenMessage<ShimUpdate> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 10);
+  messageDesc(file_opencrane_v1_launcher, 13);
 
 /**
  * AnswerUpdateRequest is progress of an update, or its end.
@@ -366,7 +453,7 @@ export type AnswerUpdateRequest = Message<"opencrane.v1.AnswerUpdateRequest"> & 
  * Use `create(AnswerUpdateRequestSchema)` to create a new message.
  */
 export const AnswerUpdateRequestSchema: GenMessage<AnswerUpdateRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 11);
+  messageDesc(file_opencrane_v1_launcher, 14);
 
 /**
  * AnswerUpdateResponse is empty.
@@ -381,7 +468,7 @@ export type AnswerUpdateResponse = Message<"opencrane.v1.AnswerUpdateResponse"> 
  * Use `create(AnswerUpdateResponseSchema)` to create a new message.
  */
 export const AnswerUpdateResponseSchema: GenMessage<AnswerUpdateResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 12);
+  messageDesc(file_opencrane_v1_launcher, 15);
 
 /**
  * UpdateRequest is what the shim asks for.
@@ -402,7 +489,7 @@ export type UpdateRequest = Message<"opencrane.v1.UpdateRequest"> & {
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 13);
+  messageDesc(file_opencrane_v1_launcher, 16);
 
 /**
  * UpdateResponse is a line for the tenant's terminal.
@@ -444,7 +531,7 @@ export type UpdateResponse = Message<"opencrane.v1.UpdateResponse"> & {
  * Use `create(UpdateResponseSchema)` to create a new message.
  */
 export const UpdateResponseSchema: GenMessage<UpdateResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_launcher, 14);
+  messageDesc(file_opencrane_v1_launcher, 17);
 
 /**
  * LauncherState is what the launcher is doing.
@@ -534,6 +621,17 @@ export const LauncherService: GenService<{
     methodKind: "unary";
     input: typeof StopRequestSchema;
     output: typeof StopResponseSchema;
+  },
+  /**
+   * Hold sets for how long OpenClaw may run: the agent's dead man's switch, set anew with every renewal of its lease.
+   * When nobody sets a later one in time the launcher ends OpenClaw, and starts it again only when it is told to.
+   *
+   * @generated from rpc opencrane.v1.LauncherService.Hold
+   */
+  hold: {
+    methodKind: "unary";
+    input: typeof HoldRequestSchema;
+    output: typeof HoldResponseSchema;
   },
   /**
    * Status tells what runs now.

@@ -1,0 +1,216 @@
+/**
+ * The lease that makes one agent the only writer of a tenant's bucket, as a pure state machine (docs/fence.md).
+ *
+ *   unknown ──read──▶ vacant ──claim came through──▶ held ──renewal came through──▶ held ──release──▶ released
+ *      ▲ └────read──▶ taken ──unchanged for its ttl × 1.1: claim came through──▶ held
+ *      └─conflict─── vacant, taken                    └── no renewal in time, or another's record seen ──▶ lost
+ *
+ * Nothing leads out of `released` and `lost`: whoever wants the lease again begins anew. Times are moments on our own
+ * monotonic clock; no clock of anybody else is ever looked at.
+ *
+ * A write whose answer was lost may have come through or may still do so. Each is remembered until the object has
+ * another generation; when one of them is read back it counts from when it was sent, as if the answer had come.
+ */
+import type { Generation } from '../bucket/bucket.ts';
+import { type Epoch, epochOf, type HolderId, type LeaseRecord, sameWriting } from './lease-record.ts';
+import type { Terms } from './terms.ts';
+
+/** The record that stands in the bucket. */
+export type Found = { readonly record: LeaseRecord; readonly generation: Generation };
+
+/** What a look at the bucket shows. `floor` is HEAD's epoch, 0 without a HEAD: no holding has a lower one. */
+export type Sighting = { readonly found: Found | undefined; readonly floor: Epoch };
+
+/** A write that was sent, over the generation that was known then. */
+export type Attempt = { readonly record: LeaseRecord; readonly sentAt: number };
+
+type Unanswered = { readonly attempts: readonly Attempt[] };
+
+/** Why a lease is lost. */
+export type Loss =
+  /** No renewal came through in time. */
+  | 'expired'
+  /** Another disk holds it. */
+  | 'taken'
+  /** Somebody removed the object. */
+  | 'removed'
+  /** Another process holds it under this disk's id: the disk was copied while it was in use. */
+  | 'copied';
+
+/** The states. */
+export type Lease =
+  | ({ readonly state: 'unknown' } & Unanswered)
+  /** Nobody has it, or this disk had it last. */
+  | ({ readonly state: 'vacant'; readonly seen: Sighting } & Unanswered)
+  /** Somebody else has it; it stands like this at least since `since`. */
+  | ({
+      readonly state: 'taken';
+      readonly seen: Sighting;
+      readonly since: number;
+      readonly lookedAt: number;
+    } & Unanswered)
+  | ({
+      readonly state: 'held';
+      readonly epoch: Epoch;
+      readonly generation: Generation;
+      /** When the last write that came through was sent. */
+      readonly sentAt: number;
+      /** A write met another generation than ours. */
+      readonly doubted: boolean;
+      readonly releasing: boolean;
+    } & Unanswered)
+  | { readonly state: 'released' }
+  | { readonly state: 'lost'; readonly loss: Loss; readonly by: LeaseRecord | undefined };
+
+/** What is to be done now. */
+export type Decision =
+  /** Read the lease and HEAD's epoch: ends in `onRead`. */
+  | { readonly do: 'look' }
+  /** Read the lease alone: ends in `onReadBack`. */
+  | { readonly do: 'read-back' }
+  /** Write, over this generation or where there is nothing: `onSent`, and then `onWritten`, `onConflict` or silence. */
+  | { readonly do: 'write'; readonly epoch: Epoch; readonly released: boolean; readonly over: Generation | undefined }
+  | { readonly do: 'wait'; readonly until: number }
+  | { readonly do: 'end' };
+
+/** What an agent begins with. */
+export const unknown: Lease = { state: 'unknown', attempts: [] };
+
+/** What is to be done at a moment. Call `onTime` first. */
+export function decide(lease: Lease, now: number, holder: HolderId, terms: Terms): Decision {
+  switch (lease.state) {
+    case 'unknown':
+      return { do: 'look' };
+    case 'vacant':
+      return claim(lease.seen, holder);
+    case 'taken': {
+      const freeAt = lease.since + (lease.seen.found?.record.ttlMillis ?? terms.ttlMillis) * terms.allowance;
+      if (now >= freeAt) return claim(lease.seen, holder);
+      const lookAt = lease.lookedAt + terms.pollMillis;
+      return now >= lookAt ? { do: 'look' } : { do: 'wait', until: Math.min(lookAt, freeAt) };
+    }
+    case 'held': {
+      const { epoch, generation, releasing, doubted, sentAt } = lease;
+      if (doubted) return { do: 'read-back' };
+      const renewAt = sentAt + terms.renewMillis;
+      if (!releasing && now < renewAt) return { do: 'wait', until: renewAt };
+      return { do: 'write', epoch, released: releasing, over: generation };
+    }
+    case 'released':
+    case 'lost':
+      return { do: 'end' };
+  }
+}
+
+/** After time has passed. */
+export function onTime(lease: Lease, now: number, terms: Terms): Lease {
+  if (lease.state !== 'held' || now < giveUpAt(lease.sentAt, terms)) return lease;
+  return { state: 'lost', loss: 'expired', by: undefined };
+}
+
+/** When a write is about to be sent; `sentAt` is read before anything of it leaves. */
+export function onSent(lease: Lease, attempt: Attempt): Lease {
+  if (lease.state === 'released' || lease.state === 'lost') return lease;
+  return { ...lease, attempts: [...lease.attempts, attempt] };
+}
+
+/** When a write came through. */
+export function onWritten(lease: Lease, attempt: Attempt, generation: Generation, now: number, terms: Terms): Lease {
+  if (lease.state === 'released' || lease.state === 'lost') return lease; // a late answer changes nothing
+  if (!lease.attempts.includes(attempt)) return lease;
+  return settle(lease, attempt, generation, now, terms);
+}
+
+/** When a write met another generation. Perhaps that is an earlier one of ours. */
+export function onConflict(lease: Lease): Lease {
+  switch (lease.state) {
+    case 'unknown':
+    case 'vacant':
+    case 'taken':
+      return { state: 'unknown', attempts: lease.attempts };
+    case 'held':
+      return { ...lease, doubted: true };
+    case 'released':
+    case 'lost':
+      return lease;
+  }
+}
+
+/** When who does not hold it has looked; `readAt` is when the answer was there. */
+export function onRead(lease: Lease, seen: Sighting, readAt: number, holder: HolderId, terms: Terms): Lease {
+  if (lease.state === 'held' || lease.state === 'released' || lease.state === 'lost') return lease;
+  const ours = attemptFound(lease, seen.found);
+  if (ours !== undefined) return settle(lease, ours.attempt, ours.generation, readAt, terms);
+  const before = lease.state === 'unknown' ? undefined : lease.seen;
+  const unchanged = before !== undefined && before.found?.generation === seen.found?.generation;
+  const attempts = unchanged || before === undefined ? lease.attempts : []; // over another generation none can come through
+  if (isVacant(seen, holder)) return { state: 'vacant', seen, attempts };
+  const since = lease.state === 'taken' && unchanged ? lease.since : readAt;
+  return { state: 'taken', seen, since, lookedAt: readAt, attempts };
+}
+
+/** When the holder has read the record back. */
+export function onReadBack(lease: Lease, found: Found | undefined, now: number, holder: HolderId, terms: Terms): Lease {
+  if (lease.state !== 'held') return lease;
+  if (found?.generation === lease.generation) return { ...lease, doubted: false };
+  const ours = attemptFound(lease, found);
+  if (ours !== undefined) return settle(lease, ours.attempt, ours.generation, now, terms);
+  if (found === undefined) return { state: 'lost', loss: 'removed', by: undefined };
+  return { state: 'lost', loss: found.record.holder === holder ? 'copied' : 'taken', by: found.record };
+}
+
+/** When the holder wants to hand over: OpenClaw has ended and all it wrote is in the bucket. */
+export function onRelease(lease: Lease): Lease {
+  return lease.state === 'held' ? { ...lease, releasing: true } : lease;
+}
+
+/** Whether the lease is surely held now and for so long. */
+export function isHeldFor(lease: Lease, millis: number, now: number, terms: Terms): boolean {
+  return lease.state === 'held' && !lease.doubted && !lease.releasing && now + millis < giveUpAt(lease.sentAt, terms);
+}
+
+/** When a holder that sent its last renewal then gives up. */
+function giveUpAt(sentAt: number, terms: Terms): number {
+  return deadlineOf(sentAt, terms) - terms.drainMillis;
+}
+
+/** When the OpenClaw of a holder that sent its last renewal then is dead. */
+export function deadlineOf(sentAt: number, terms: Terms): number {
+  return sentAt + terms.deadlineMillis;
+}
+
+/** Free at once: never taken, handed over, or this disk's own. One below HEAD's epoch was put back, and proves nothing. */
+function isVacant({ found, floor }: Sighting, holder: HolderId): boolean {
+  if (found === undefined) return floor === 0;
+  const { epoch, released, holder: by } = found.record;
+  return epoch >= floor && (released || by === holder);
+}
+
+/** This disk goes on under its epoch; any other begins the next. */
+function claim({ found, floor }: Sighting, holder: HolderId): Decision {
+  const before = found?.record;
+  const goesOn = before !== undefined && before.holder === holder && before.epoch >= floor;
+  const epoch = goesOn ? before.epoch : epochOf(Math.max(before?.epoch ?? 0, floor) + 1);
+  return { do: 'write', epoch, released: false, over: found?.generation };
+}
+
+function attemptFound(
+  { attempts }: Unanswered,
+  found: Found | undefined,
+): { readonly attempt: Attempt; readonly generation: Generation } | undefined {
+  if (found === undefined) return undefined;
+  const attempt = attempts.find(({ record }) => sameWriting(record, found.record));
+  return attempt && { attempt, generation: found.generation };
+}
+
+/** An attempt came through. A claim of which we learn too late to hold it is only a sighting of our own record. */
+function settle(lease: Lease, attempt: Attempt, generation: Generation, now: number, terms: Terms): Lease {
+  const { record, sentAt } = attempt;
+  if (record.released) return { state: 'released' };
+  const tooLate = now >= giveUpAt(sentAt, terms);
+  if (tooLate && lease.state !== 'held') {
+    return { state: 'vacant', seen: { found: { record, generation }, floor: record.epoch }, attempts: [] };
+  }
+  const releasing = lease.state === 'held' && lease.releasing;
+  return { state: 'held', epoch: record.epoch, generation, sentAt, doubted: false, releasing, attempts: [] };
+}

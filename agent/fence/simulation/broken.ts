@@ -1,0 +1,2 @@
+/** A promise of the fence that did not hold. */
+export class Broken extends Error {}

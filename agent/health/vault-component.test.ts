@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { type VaultSeen, vaultStanding } from './vault-component.ts';
+
+const { HEALTHY, STARTING, DEGRADED } = ComponentState;
+const kept = (unsavedMillis: number, trouble = '', unread = 0, overdueMillis = unsavedMillis): VaultSeen => ({
+  state: 'kept',
+  unsavedMillis,
+  overdueMillis,
+  trouble,
+  unread,
+});
+
+const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: string }[] = [
+  { reason: 'within the goal there is nothing to say', seen: kept(4_999), state: HEALTHY, message: '' },
+  {
+    reason: 'past the goal the true value is told, in steps',
+    seen: kept(9_999),
+    state: HEALTHY,
+    message: '5 s of changes are not in the bucket yet',
+  },
+  {
+    reason: 'a bucket that is away is told with its reason and in minutes',
+    seen: kept(184_000, 'it answers 503'),
+    state: DEGRADED,
+    message: '3 min of changes are not in the bucket yet: it answers 503',
+  },
+  {
+    reason: 'while OpenClaw starts no snapshot is due, and there is nothing to complain about',
+    seen: kept(25_000, '', 0, 1_000),
+    state: HEALTHY,
+    message: '25 s of changes are not in the bucket yet',
+  },
+  {
+    reason: 'trouble that cost nothing yet is not told',
+    seen: kept(1_000, 'it answers 503'),
+    state: HEALTHY,
+    message: '',
+  },
+  {
+    reason: 'a snapshot that lacks something says so, however new it is',
+    seen: kept(0, '', 2),
+    state: DEGRADED,
+    message: 'the newest snapshot lacks 2 files that could not be read',
+  },
+  {
+    reason: 'a lease that another holds is waited for',
+    seen: { state: 'waiting', why: 'host-a writes' },
+    state: STARTING,
+    message: 'host-a writes',
+  },
+];
+
+for (const { reason, seen, state, message } of rows) {
+  test(reason, () => assert.deepEqual(vaultStanding(seen), { state, message }));
+}

@@ -1,0 +1,42 @@
+/** The part of the health tree that tells how safe the tenant's data is. */
+import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+
+/** What was seen of the vault. */
+export type VaultSeen =
+  /** Another disk holds the lease, or the bucket does not answer. */
+  | { readonly state: 'waiting'; readonly why: string }
+  | { readonly state: 'restoring' }
+  | {
+      readonly state: 'kept';
+      /** What a machine that dies now loses. */
+      readonly unsavedMillis: number;
+      /** Since when a snapshot might have been taken, of that time: none is while OpenClaw starts. */
+      readonly overdueMillis: number;
+      /** Why the last snapshot failed; empty when it did not. */
+      readonly trouble: string;
+      /** Files that the newest snapshot could not read. */
+      readonly unread: number;
+    };
+
+/** The most that a machine's death is to cost (DESIGN §5); from here on it is told. */
+const GOAL_MILLIS = 5_000;
+/** From here on it is a complaint: a single slow snapshot is none. */
+const LATE_MILLIS = 2 * GOAL_MILLIS;
+
+/** State and message of the vault's component. */
+export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
+  if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
+  if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
+  const { unsavedMillis, overdueMillis, trouble, unread } = seen;
+  const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
+  const missing = unread === 0 ? '' : `the newest snapshot lacks ${unread} files that could not be read`;
+  const message = [late && trouble ? `${late}: ${trouble}` : late, missing].filter((part) => part !== '').join('; ');
+  const isBad = overdueMillis >= LATE_MILLIS || unread > 0;
+  return { state: isBad ? ComponentState.DEGRADED : ComponentState.HEALTHY, message };
+}
+
+/** In steps, so that the tree does not change with every second. */
+function spoken(millis: number): string {
+  const seconds = Math.floor(millis / 5_000) * 5;
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+}

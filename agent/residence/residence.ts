@@ -1,0 +1,253 @@
+/**
+ * The tenant's residence: live on this disk, durable in its bucket, in one place at a time.
+ *
+ *   lease ──held──▶ vault open ──▶ state decided (lineage.ts) ──▶ restored ──▶ at home ──OpenClaw gone──▶ handed over
+ *
+ * At home, every change is in the bucket seconds later. Whatever fails on the way in is tried again: a bucket that is away
+ * makes a tenant wait, never start on a state of which it is not known whether it is the newest.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { backoffMillis } from '@opencrane/kit/backoff.ts';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { ReportProgress } from '../appliers/applier.ts';
+import type { Bucket, ObjectName } from '../bucket/bucket.ts';
+import type { Fence } from '../fence/fence.ts';
+import type { VaultSeen } from '../health/vault-component.ts';
+import { adoptHead, checkedHead } from '../vault/format/head.ts';
+import type { Random } from '../vault/format/object-ids.ts';
+import { readTenantKey } from '../vault/keys/tenant-key.ts';
+import { restore } from '../vault/restore/restore.ts';
+import { SnapshotLoop } from '../vault/schedule/snapshot-loop.ts';
+import type { DatabaseCapture } from '../vault/snapshot/database-source.ts';
+import { SeenLog } from '../vault/snapshot/seen-log.ts';
+import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault/snapshot/snapshotter.ts';
+import { createVault, type Vault } from '../vault/vault.ts';
+import { decideState, readLineage, writeLineage } from './lineage.ts';
+
+/** What living somewhere takes. */
+export type ResidencePorts = {
+  readonly bucket: Bucket;
+  readonly keyFile: string;
+  readonly fence: Pick<Fence, 'whenHeld' | 'assertHeld' | 'standing' | 'release'>;
+  readonly capture: DatabaseCapture;
+  /** The state folder; files beside it in the agent's own folder. */
+  readonly folders: { readonly state: string; readonly lineage: string; readonly seenLog: string };
+  /** Takes the lock that OpenClaw's process holds while it lives; throws when one lives. */
+  readonly lockOpenClawOut: () => { readonly release: () => void };
+  readonly openclawVersion: () => string | null;
+  /** Whether databases may be held still for a moment now (undisturbed.ts). */
+  readonly mayCapture: () => boolean;
+  /** Told when what `seen` says may have changed. */
+  readonly onChange: () => void;
+  readonly report: ReportProgress;
+  /** Awaited at steps, as `restore:STEP`, `snapshot:STEP`. */
+  readonly onStep: (step: string) => Promise<void> | void;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly randomBytes: Random;
+  readonly log: Logger;
+};
+
+/** Everything that is there once the tenant is at home. */
+type Home = { readonly vault: Vault; readonly snapshotter: Snapshotter; readonly snapshots: SnapshotLoop };
+
+const RETRY = { firstMillis: 500, maxMillis: 10_000 };
+
+/** The residence of one tenant. */
+export class Residence implements Part {
+  readonly name = 'residence';
+  readonly #ports: ResidencePorts;
+  readonly #stop = new AbortController();
+  readonly #movedIn = Promise.withResolvers<Home>();
+  #seen: VaultSeen = { state: 'waiting', why: 'waiting for the bucket' };
+  #home: Home | undefined;
+  #moving: Promise<void> | undefined;
+
+  constructor(ports: ResidencePorts) {
+    this.#ports = ports;
+    this.#movedIn.promise.catch(() => {}); // whoever waits hears of it
+  }
+
+  start(): void {
+    this.#moving = this.#moveIn();
+  }
+
+  /** Hands the tenant over when its OpenClaw is gone; when it serves on, the next agent of this disk goes on. */
+  async stop(hurry: AbortSignal): Promise<void> {
+    if (this.#home !== undefined) await this.#handOver(this.#home, hurry);
+    this.#stop.abort('the agent stops');
+    await this.#moving;
+    await this.#home?.snapshots.stop();
+  }
+
+  /** Resolves when the state on this disk is the tenant's newest. Only then may OpenClaw run. Rejects when the agent stops. */
+  atHome(): Promise<{ readonly vault: Vault }> {
+    return this.#movedIn.promise;
+  }
+
+  get seen(): VaultSeen {
+    if (this.#home === undefined) return this.#seen;
+    const { trouble, ...standing } = this.#home.snapshots.standing;
+    return { state: 'kept', ...standing, trouble: trouble?.message ?? '' };
+  }
+
+  /** Takes a snapshot now; undefined when nothing had changed since the newest. Waits until the tenant is at home. */
+  async snapshot(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    const { snapshots } = await this.#movedIn.promise;
+    return snapshots.takeNow(reason, signal);
+  }
+
+  /** Name of the newest snapshot's manifest; undefined before the first, and before the tenant is at home. */
+  get newestSnapshot(): ObjectName | undefined {
+    return this.#home?.snapshotter.newestName;
+  }
+
+  /** Looks anew whether captures may be taken; resolves when none is under way that may not. */
+  async reconsider(): Promise<void> {
+    await this.#home?.snapshots.reconsider();
+  }
+
+  async #moveIn(): Promise<void> {
+    const { signal } = this.#stop;
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      try {
+        this.#home = await this.#settle(signal);
+        this.#movedIn.resolve(this.#home);
+        this.#ports.onChange();
+        return;
+      } catch (cause) {
+        if (signal.aborted) break;
+        await this.#wait(cause, failures);
+      }
+    }
+    this.#movedIn.reject(new DOMException('the agent stops', 'AbortError'));
+  }
+
+  async #settle(signal: AbortSignal): Promise<Home> {
+    const { fence, bucket, keyFile, randomBytes } = this.#ports;
+    const epoch = await fence.whenHeld(signal);
+    this.#tell({ state: 'waiting', why: 'opening the vault' });
+    const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
+    await this.#bringState(vault, epoch, signal);
+    const snapshotter = await this.#openSnapshots(vault, epoch, signal);
+    const snapshots = this.#follow(snapshotter);
+    snapshots.start();
+    return { vault, snapshotter, snapshots };
+  }
+
+  async #bringState(vault: Vault, epoch: number, signal: AbortSignal): Promise<void> {
+    const { folders, fence } = this.#ports;
+    const head = await checkedHead(vault, signal);
+    const decision = decideState({
+      lineage: await readLineage(folders.lineage),
+      vault: vault.keys.vaultId,
+      epoch,
+      hasState: hasEntries(folders.state),
+      head: head && { epoch: head.epoch, hasSnapshot: head.newest !== undefined },
+    });
+    const restoring = decision === 'restore';
+    await writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, restoring });
+    fence.assertHeld();
+    const { newest } = await adoptHead(vault, epoch, signal);
+    if (!restoring || newest === undefined) return;
+    this.#tell({ state: 'restoring' });
+    await this.#restore(vault, newest, signal);
+    await writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, restoring: false });
+  }
+
+  /** What was on this disk is kept beside, until that happens again: its last seconds may be nowhere else. */
+  async #restore(
+    vault: Vault,
+    snapshot: Parameters<typeof restore>[1]['snapshot'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { folders, clock, onStep, report, log } = this.#ports;
+    if (hasEntries(folders.state)) {
+      const leftBehind = `${folders.state}.left-behind`;
+      await rm(leftBehind, { recursive: true, force: true });
+      await rename(folders.state, leftBehind);
+      log.warn({ leftBehind }, 'another machine wrote since; the state that was here is kept beside');
+    }
+    const onProgress = (done: number, total: number) => report('restore', 'bringing the state back', done, total);
+    const { seen } = await restore(vault, { snapshot, target: folders.state }, { clock, onStep, onProgress }, signal);
+    if (seen) await new SeenLog(folders.seenLog, vault.keys.vaultId, folders.state).write(seen);
+  }
+
+  #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
+    const { folders, capture, clock, onStep } = this.#ports;
+    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep };
+    return Snapshotter.open(ports, epoch, signal);
+  }
+
+  #follow(snapshotter: Snapshotter): SnapshotLoop {
+    const { folders, clock, fence, openclawVersion, mayCapture, onChange, random, log } = this.#ports;
+    return new SnapshotLoop({
+      async take(request, stop) {
+        fence.assertHeld();
+        return snapshotter.snapshot(request, stop);
+      },
+      root: folders.state,
+      openclawVersion,
+      mayTake: mayCapture,
+      onStanding: onChange,
+      clock,
+      random,
+      log,
+    });
+  }
+
+  async #handOver({ snapshots }: Home, hurry: AbortSignal): Promise<void> {
+    const { fence, log } = this.#ports;
+    try {
+      if (!(await this.#takeLast(snapshots, hurry))) return;
+      await fence.release();
+    } catch (cause) {
+      // Nothing is lost by it: the disk has the state, and another one waits for the lease to end.
+      if (!isAbort(cause)) log.warn({ err: cause }, 'the tenant was not handed over');
+    }
+  }
+
+  /** Takes the snapshot that has everything; false when OpenClaw serves on. */
+  async #takeLast(snapshots: SnapshotLoop, hurry: AbortSignal): Promise<boolean> {
+    const lock = openclawLock(this.#ports.lockOpenClawOut);
+    if (lock === undefined) return false;
+    try {
+      await snapshots.takeNow('drain', hurry);
+      return true;
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #wait(cause: unknown, failures: number): Promise<void> {
+    const { clock, random, log } = this.#ports;
+    const error = toOpenCraneError(cause, 'moving in');
+    log.warn({ err: error }, 'moving in failed; it is tried again');
+    this.#tell({ state: 'waiting', why: `${error.message}${error.mend && `; ${error.mend}`}` });
+    await clock.sleep(backoffMillis(failures, RETRY, random) + 100, this.#stop.signal).catch(() => {});
+  }
+
+  #tell(seen: VaultSeen): void {
+    this.#seen = seen;
+    this.#ports.onChange();
+  }
+}
+
+/** Undefined when OpenClaw's process has it. */
+function openclawLock<Lock>(take: () => Lock): Lock | undefined {
+  try {
+    return take();
+  } catch (cause) {
+    if (cause instanceof OpenCraneError && cause.reason === 'lock_held') return undefined;
+    throw cause;
+  }
+}
+
+function hasEntries(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).length > 0;
+}

@@ -1,0 +1,31 @@
+/**
+ * Whether snapshots may be taken now. While OpenClaw starts it migrates its databases, asks for them alone, waits for nobody,
+ * and gives up with exit code 78 ("sqlite-busy", seen on 2026.9.6): a capture that holds one still for a moment would keep
+ * the tenant down.
+ */
+import type { ProcessSeen } from '../health/health-tree.ts';
+
+/** What is known of OpenClaw's process. */
+export type OpenClawSeen = {
+  /** As the launcher told last; undefined when it does not answer, and may be starting it. */
+  readonly process: ProcessSeen | undefined;
+  /** The process of which `/startupz` was seen to say that it has started. */
+  readonly startedPid: number;
+  /** The agent itself is about to start it. */
+  readonly starting: boolean;
+};
+
+/** Whether nothing is disturbed by a capture. */
+export function isUndisturbed({ process, startedPid, starting }: OpenClawSeen): boolean {
+  if (starting || process === undefined) return false;
+  switch (process.state) {
+    case 'running':
+    case 'stopping':
+      return process.pid === startedPid;
+    case 'restarting':
+      return false;
+    case 'idle':
+    case 'failed':
+      return true;
+  }
+}

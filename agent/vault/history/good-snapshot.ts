@@ -1,0 +1,62 @@
+/** When a snapshot cannot be read: the newest one before the damage that can. */
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import type { ObjectName } from '../../bucket/bucket.ts';
+import { isObjectName, objectAt, placeOf, prefixes } from '../../bucket/layout.ts';
+import { listManifests, type ManifestRef, sequenceOfPack } from '../format/object-ids.ts';
+import { loadSnapshot } from '../tree/load-chain.ts';
+import type { TreeIndex } from '../tree/tree-index.ts';
+import type { Vault } from '../vault.ts';
+
+/** Snapshots that are looked at. Each costs a reading of its chain; damage of more than so many is no accident. */
+const LOOKS = 16;
+
+/** Says in an error about damaged or missing objects which snapshot may be restored in place. Other errors stay as they are. */
+export async function withGoodSnapshot(vault: Vault, error: unknown, signal?: AbortSignal): Promise<unknown> {
+  if (!(error instanceof OpenCraneError) || error.code !== 'data_loss') return error;
+  const good = await newestGoodBefore(vault, error.field, signal).catch(() => undefined); // the first error counts
+  const mend = good
+    ? `restore ${good.name} of ${new Date(good.takenAtMillis).toISOString()}, the newest good snapshot before it, or: ${error.mend}`
+    : `no snapshot before it is good; ${error.mend}`;
+  return new OpenCraneError(error.code, error.reason, error.message, { field: error.field, mend, cause: error.cause });
+}
+
+/** The newest snapshot before an object whose manifests open and whose packs are all there in their length. */
+async function newestGoodBefore(
+  vault: Vault,
+  broken: string,
+  signal: AbortSignal | undefined,
+): Promise<ManifestRef | undefined> {
+  const refs = await listManifests(vault.bucket, { first: 0, last: lastBefore(broken) }, signal);
+  const packs = await packLengths(vault, signal);
+  for (const ref of refs.reverse().slice(0, LOOKS)) {
+    const loaded = await loadSnapshot(vault, ref, undefined, signal).catch(unlessDamaged);
+    if (loaded && hasPacks(loaded.tree, packs)) return ref;
+  }
+  return undefined;
+}
+
+function unlessDamaged(cause: unknown): undefined {
+  if (!(cause instanceof OpenCraneError) || cause.code !== 'data_loss') throw cause;
+}
+
+/** Number of the last snapshot that cannot need an object. */
+function lastBefore(broken: string): number {
+  const place = isObjectName(broken) ? placeOf(broken) : undefined;
+  if (place?.kind === 'manifest') return place.sequence - 1;
+  if (place?.kind === 'pack') return sequenceOfPack(place.id) - 1;
+  return Number.MAX_SAFE_INTEGER; // the head: no snapshot needs it
+}
+
+async function packLengths({ bucket }: Vault, signal: AbortSignal | undefined): Promise<Map<ObjectName, number>> {
+  const lengths = new Map<ObjectName, number>();
+  for await (const { name, bytes } of bucket.list(prefixes.pack, signal)) lengths.set(name, bytes);
+  return lengths;
+}
+
+function hasPacks({ packs }: TreeIndex, lengths: ReadonlyMap<ObjectName, number>): boolean {
+  for (let number = 0; number < packs.count; number += 1) {
+    const { id, bytes } = packs.get(number);
+    if (lengths.get(objectAt({ kind: 'pack', id })) !== bytes) return false;
+  }
+  return true;
+}

@@ -1,0 +1,65 @@
+/**
+ * The tenant's lease, for as long as something takes. Nobody who lives is made to lose it: whoever renews it while we look has
+ * the tenant. When nobody does for its time-to-live, it is free.
+ */
+import { messageOf } from '@opencrane/kit/errors.ts';
+import type { ReportProgress } from '../../appliers/applier.ts';
+import { Fence, type FencePorts } from '../../fence/fence.ts';
+import { type LeaseRecord, sameWriting } from '../../fence/lease-record.ts';
+import { notHeld } from '../../fence/losses.ts';
+
+/** What taking it takes: what a fence does, but for what OpenClaw needs. */
+export type BorrowPorts = Omit<FencePorts, 'launcher' | 'forgetHolder' | 'onLost'> & {
+  readonly report: ReportProgress;
+};
+
+/** Does work under the lease, and hands it over. The work's signal fires when the lease is lost. */
+export async function withLease<T>(
+  { report, ...ports }: BorrowPorts,
+  work: (assertHeld: () => void, signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const lost = new AbortController();
+  const fence = new Fence({
+    ...ports,
+    launcher: { hold: async () => {} }, // no OpenClaw runs by this lease
+    forgetHolder: async () => {},
+    onLost: (why) => lost.abort(why),
+  });
+  fence.start();
+  try {
+    await whenFree(fence, `${ports.bucket.address}/${ports.name}`, report, AbortSignal.any([signal, lost.signal]));
+    return await work(() => fence.assertHeld(), AbortSignal.any([signal, lost.signal]));
+  } catch (cause) {
+    throw lost.signal.aborted ? lost.signal.reason : cause;
+  } finally {
+    await fence
+      .release()
+      .catch((cause: unknown) => report('lease', `the lease runs out by itself: ${messageOf(cause)}`));
+    await fence.stop();
+  }
+}
+
+/** Waits until the lease is held; throws `lease_taken` as soon as somebody is seen to renew it. */
+async function whenFree(fence: Fence, where: string, report: ReportProgress, signal: AbortSignal): Promise<void> {
+  const refusal = new AbortController();
+  let first: LeaseRecord | undefined;
+  const look = () => {
+    const { lease } = fence.standing;
+    const record = lease.state === 'taken' ? lease.seen.found?.record : undefined;
+    if (record === undefined) return;
+    if (first === undefined)
+      report('lease', `waiting whether ${record.host} still has the tenant, ${record.ttlMillis / 1000} s at most`);
+    first ??= record;
+    if (!sameWriting(first, record)) refusal.abort(notHeld(lease, where));
+  };
+  const off = fence.onChange(look);
+  look();
+  try {
+    await fence.whenHeld(AbortSignal.any([signal, refusal.signal]));
+  } catch (cause) {
+    throw refusal.signal.aborted ? refusal.signal.reason : cause;
+  } finally {
+    off();
+  }
+}

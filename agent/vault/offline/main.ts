@@ -1,0 +1,74 @@
+/**
+ * A person's own way to their data, with nothing of OpenCrane running:
+ *
+ *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --command JSON [--output FILE|-]
+ *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --rotate-to NEW_KEY_FILE
+ *
+ * `--command` is a VaultCommand, and what comes is NDJSON (words.ts). The exit code is that of the error (kit/errors.ts).
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { toJson } from '@bufbuild/protobuf';
+import { systemClock as clock } from '@opencrane/kit/clock.ts';
+import { exitCodeOf, exitCodes, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { createLogger } from '@opencrane/kit/logging.ts';
+import { ProgressSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { objectAt } from '../../bucket/layout.ts';
+import { openBucket } from '../../bucket/open-bucket.ts';
+import { faultPoint } from '../../fault-point.ts';
+import { holderIdOf } from '../../fence/lease-record.ts';
+import { DEFAULT_TTL_MILLIS, termsOf } from '../../fence/terms.ts';
+import { bootClock } from '../../launcher/boot-clock.ts';
+import { createReporter } from '../../supervise/progress.ts';
+import { isArchiveOnStandardOutput, parseOrder } from './order.ts';
+import { runOrder } from './run-order.ts';
+import { type Say, wordsTo } from './words.ts';
+
+const random = Math.random;
+
+/** Resolves with the exit code. */
+async function main(words: readonly string[], say: Say, signal: AbortSignal): Promise<number> {
+  const reporter = createReporter('vault', (progress) => say({ progress: toJson(ProgressSchema, progress) }), clock);
+  try {
+    const order = parseOrder(words);
+    const ports = {
+      bucket: openBucket(order.bucket, { clock, random, newId: randomUUID }),
+      lease: {
+        name: objectAt({ kind: 'lease' }),
+        // A disk of its own: it takes over from nobody who may still be there.
+        claimant: { holder: holderIdOf(randomUUID()), instance: randomUUID(), host: `${hostname()} (offline)` },
+        terms: termsOf(DEFAULT_TTL_MILLIS),
+        clock: bootClock,
+        random,
+        log: createLogger({ program: 'vault', level: 'silent' }),
+      },
+      report: reporter,
+      onStep: faultPoint,
+      newId: randomUUID,
+      randomBytes,
+      clock,
+    };
+    const result = await runOrder(order, ports, signal);
+    reporter.finish();
+    say({ result });
+    return exitCodes.ok;
+  } catch (thrown) {
+    const error = toOpenCraneError(thrown, 'carrying out the order');
+    const { code, reason, message, field, mend } = error;
+    reporter.finish(message);
+    say({ error: { code, reason, message, field, mend } });
+    return exitCodeOf(error);
+  }
+}
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stop.abort(new DOMException(`ended by ${signal}`, 'AbortError')));
+try {
+  const words = process.argv.slice(2);
+  process.exitCode = await main(words, wordsTo(isArchiveOnStandardOutput(words)), stop.signal);
+} catch (thrown) {
+  const error = toOpenCraneError(thrown, 'starting');
+  process.stderr.write(`vault: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}\n`);
+  process.exitCode = exitCodeOf(error);
+}

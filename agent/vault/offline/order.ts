@@ -1,0 +1,93 @@
+/** What the offline program is told in its arguments. Only paths and addresses, never a key: anyone sees a process's arguments. */
+import { parseArgs } from 'node:util';
+import { fromJsonString, toBinary } from '@bufbuild/protobuf';
+import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
+import { type VaultCommand, VaultCommandSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
+import { type BucketAddress, parseBucketAddress } from '../../bucket/open-bucket.ts';
+import { DEFAULT_RETENTION, parseRetention, type Retention } from '../prune/retention.ts';
+
+/** Where an archive goes. */
+export type ArchiveTarget = { readonly to: 'standard output' } | { readonly to: 'file'; readonly path: string };
+
+/** An order. */
+export type Order = {
+  readonly bucket: BucketAddress;
+  readonly keyFile: string;
+  readonly what:
+    | { readonly do: 'command'; readonly command: VaultCommand }
+    | { readonly do: 'rotate'; readonly newKeyFile: string };
+  readonly archive: ArchiveTarget | undefined;
+  readonly retention: Retention;
+};
+
+const options = {
+  bucket: { type: 'string' },
+  'key-file': { type: 'string' },
+  command: { type: 'string' },
+  output: { type: 'string' },
+  'rotate-to': { type: 'string' },
+  retention: { type: 'string' },
+} as const;
+
+const USAGE =
+  'node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE ' +
+  '(--command JSON [--output FILE|-] [--retention all=1d,hourly=7d,daily=30d] | --rotate-to NEW_KEY_FILE)';
+
+/** Reads the arguments; says what is wrong with them. */
+export function parseOrder(words: readonly string[]): Order {
+  const values = parse(words);
+  const { output, command, retention } = values;
+  const newKeyFile = values['rotate-to'];
+  if ((command === undefined) === (newKeyFile === undefined))
+    throw wrongUse('one of --command and --rotate-to is needed');
+  const order: Order = {
+    bucket: parseBucketAddress(required(values.bucket, '--bucket'), '--bucket'),
+    keyFile: required(values['key-file'], '--key-file'),
+    what:
+      newKeyFile === undefined ? { do: 'command', command: commandOf(command ?? '') } : { do: 'rotate', newKeyFile },
+    archive:
+      output === undefined ? undefined : output === '-' ? { to: 'standard output' } : { to: 'file', path: output },
+    retention: retention === undefined ? DEFAULT_RETENTION : parseRetention(retention, '--retention'),
+  };
+  const isExport = order.what.do === 'command' && order.what.command.command.case === 'export';
+  if (isExport !== (order.archive !== undefined)) throw wrongUse('--output is for an export, which needs it');
+  return order;
+}
+
+/** Whether the archive goes to standard output, as far as can be told of arguments that may be wrong. */
+export function isArchiveOnStandardOutput(words: readonly string[]): boolean {
+  return words.includes('--output=-') || words[words.indexOf('--output') + 1] === '-';
+}
+
+function parse(words: readonly string[]) {
+  try {
+    return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
+  } catch (cause) {
+    throw wrongUse(messageOf(cause), cause);
+  }
+}
+
+function commandOf(json: string): VaultCommand {
+  let command: VaultCommand;
+  try {
+    command = fromJsonString(VaultCommandSchema, json);
+  } catch (cause) {
+    const what = `reading the command: ${messageOf(cause)}`;
+    throw new OpenCraneError('invalid_argument', 'command_garbled', what, {
+      field: '--command',
+      mend: 'write a VaultCommand as JSON, such as {"list":{}} (proto/definitions/opencrane/v1/vault.proto)',
+      cause,
+    });
+  }
+  return decodeRequest(VaultCommandSchema, toBinary(VaultCommandSchema, command)); // by the rules of the contract
+}
+
+function required(value: string | undefined, option: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw wrongUse(`${option} is missing`);
+}
+
+function wrongUse(what: string, cause?: unknown): OpenCraneError {
+  return new OpenCraneError('invalid_argument', 'usage', what, { mend: USAGE, cause });
+}

@@ -1,0 +1,110 @@
+/** Carries out an order with nothing but a bucket and a key. */
+import { tmpdir } from 'node:os';
+import { type JsonValue, toJson } from '@bufbuild/protobuf';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { type VaultCommand, VaultResultSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
+import type { ReportProgress } from '../../appliers/applier.ts';
+import type { Bucket } from '../../bucket/bucket.ts';
+import { epochOf } from '../../fence/lease-record.ts';
+import { carryOutVaultCommand } from '../commands/carry-out.ts';
+import type { VaultCommandPorts } from '../commands/ports.ts';
+import { readHead } from '../format/head.ts';
+import type { Random } from '../format/object-ids.ts';
+import { rotateTenantKey } from '../keys/rotate.ts';
+import { readTenantKey, type TenantKey } from '../keys/tenant-key.ts';
+import { Pruner } from '../prune/prune.ts';
+import { openVault, type Vault } from '../vault.ts';
+import { writeArchive } from './archive-output.ts';
+import { type BorrowPorts, withLease } from './borrowed-lease.ts';
+import type { Order } from './order.ts';
+import { waysBack } from './ways-back.ts';
+
+/** What it takes. */
+export type RunPorts = {
+  readonly bucket: Bucket;
+  /** How the lease is taken, where one is needed. */
+  readonly lease: Pick<BorrowPorts, 'name' | 'claimant' | 'terms' | 'clock' | 'random' | 'log'>;
+  readonly report: ReportProgress;
+  /** Awaited after each step, as `prune:STEP`, `rotate:STEP`, `restore:STEP`. */
+  readonly onStep: (step: string) => Promise<void> | void;
+  readonly newId: () => string;
+  readonly randomBytes: Random;
+  readonly clock: Clock;
+};
+
+/** Carries it out; what came of it. */
+export async function runOrder(order: Order, ports: RunPorts, signal: AbortSignal): Promise<JsonValue> {
+  const key = await readTenantKey(order.keyFile);
+  if (order.what.do === 'rotate') return rotate(key, await readTenantKey(order.what.newKeyFile), ports, signal);
+  const { command } = order.what;
+  const vault = await openExisting(ports, key, signal);
+  const carryOut = async (assertHeld: () => void, stop: AbortSignal, pinned: VaultCommandPorts['pinned']) => {
+    const result = await carryOutVaultCommand(command, commandPorts(order, vault, ports, assertHeld, pinned), stop);
+    return toJson(VaultResultSchema, result);
+  };
+  const pinned = () => waysBack(vault, signal);
+  if (!removes(command)) return carryOut(() => {}, signal, pinned);
+  return underLease(vault, ports, (assertHeld, stop) => carryOut(assertHeld, stop, pinned), signal);
+}
+
+function removes({ command }: VaultCommand): boolean {
+  return command.case === 'prune' && !command.value.dryRun;
+}
+
+async function rotate(oldKey: TenantKey, newKey: TenantKey, ports: RunPorts, signal: AbortSignal): Promise<JsonValue> {
+  const { bucket, randomBytes: random, onStep } = ports;
+  // Cut off after its last step, a rotation has left no slot of the old key.
+  const vault = await openExisting(ports, oldKey, signal).catch((cause: unknown) =>
+    openExisting(ports, newKey, signal).catch(() => {
+      throw cause;
+    }),
+  );
+  return underLease(
+    vault,
+    ports,
+    async (assertHeld, stop) => {
+      const rotated = await rotateTenantKey({ bucket, random, assertHeld, onStep }, oldKey, newKey, stop);
+      return { rotated: { oldKey: rotated.oldKey, newKey: rotated.newKey, generation: rotated.generation } };
+    },
+    signal,
+  );
+}
+
+function underLease(
+  vault: Vault,
+  { bucket, lease, report }: RunPorts,
+  work: (assertHeld: () => void, signal: AbortSignal) => Promise<JsonValue>,
+  signal: AbortSignal,
+): Promise<JsonValue> {
+  const epochOfHead = async (stop: AbortSignal) => epochOf((await readHead(vault, stop))?.epoch ?? 0);
+  return withLease({ ...lease, bucket, epochOfHead, report }, work, signal);
+}
+
+async function openExisting({ bucket, randomBytes }: RunPorts, key: TenantKey, signal: AbortSignal): Promise<Vault> {
+  const vault = await openVault(bucket, key, randomBytes, signal);
+  if (vault) return vault;
+  throw new OpenCraneError('not_found', 'vault_missing', `there is no vault in ${bucket.address}`, {
+    field: '--bucket',
+    mend: 'name the tenant’s own bucket',
+  });
+}
+
+function commandPorts(
+  { archive, retention }: Order,
+  vault: Vault,
+  { report, onStep, newId, clock }: RunPorts,
+  assertHeld: () => void,
+  pinned: VaultCommandPorts['pinned'],
+): VaultCommandPorts {
+  return {
+    ...{ vault, retention, pinned, assertHeld, report, onStep, newId, clock },
+    pruner: new Pruner(vault),
+    live: undefined,
+    folder: process.cwd(),
+    scratchFolder: tmpdir(),
+    async sendArchive(pieces) {
+      if (archive) await writeArchive(archive, pieces);
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * Restores a snapshot, or a part of it, into a new folder.
+ *
+ *   tree ──▶ TARGET.restoring: folders, links ──▶ content, frame by frame ──▶ modes and times of folders ──▶ on disk ──▶ TARGET
+ *
+ * The target is there when it is whole. What a crash left half done is done anew.
+ */
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncFolder } from '@opencrane/kit/atomic-file.ts';
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { isAbort, OpenCraneError, systemCode, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Summary } from '../format/manifest.ts';
+import type { ManifestRef } from '../format/object-ids.ts';
+import { readFrames } from '../format/pack-reader.ts';
+import { withGoodSnapshot } from '../history/good-snapshot.ts';
+import { CLOCK_STEP_MILLIS, type Seen, type SeenFile, seenFile } from '../snapshot/seen-files.ts';
+import { loadSnapshot } from '../tree/load-chain.ts';
+import type { TreeIndex } from '../tree/tree-index.ts';
+import type { Vault } from '../vault.ts';
+import { FileWriter } from './file-writer.ts';
+import { finishFolders, makeFolders, makeLinks } from './folders-and-links.ts';
+import { type Part, partOfTree } from './part-of-tree.ts';
+import { removeTree } from './remove-tree.ts';
+import { canSyncFileSystem, syncFileSystem } from './sync-file-system.ts';
+import { WriteOrder } from './write-order.ts';
+
+/** What to restore, and whereto. */
+export type RestoreRequest = {
+  readonly snapshot: ManifestRef;
+  /** A folder that is not there yet, or is empty. */
+  readonly target: string;
+  /** What to restore, relative to the state folder; everything when it is not given. */
+  readonly path?: string;
+};
+
+/** What restoring takes. */
+export type RestorePorts = {
+  readonly clock: Clock;
+  /** Awaited after each step, as `restore:STEP`. */
+  readonly onStep: (step: string) => Promise<void> | void;
+  /** Bytes of files that are written, and that will be. */
+  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+};
+
+/** What was restored. */
+export type Restored = {
+  readonly summary: Summary;
+  readonly files: number;
+  readonly bytes: number;
+  /** For the snapshotter of that folder, so that it need not read everything again. Only of a whole snapshot. */
+  readonly seen: Seen | undefined;
+};
+
+/** Restores. Damaged and missing objects are named, with the newest good snapshot before them. */
+export async function restore(
+  vault: Vault,
+  request: RestoreRequest,
+  ports: RestorePorts,
+  signal: AbortSignal,
+): Promise<Restored> {
+  const { snapshot, target, path } = request;
+  try {
+    await refuseOccupied(target);
+    const { tree, summary } = await loadSnapshot(vault, snapshot, undefined, signal);
+    const part = partOfTree(tree, path);
+    await ports.onStep('restore:loaded');
+    const files = await writePart(vault, tree, part, target, ports, signal);
+    const seen = path === undefined ? { manifest: snapshot.name, files, positions: new Map() } : undefined;
+    return { summary, files: part.files.length, bytes: bytesOf(part), seen };
+  } catch (cause) {
+    throw isAbort(cause) ? cause : await withGoodSnapshot(vault, explained(cause, request), signal);
+  }
+}
+
+async function writePart(
+  vault: Vault,
+  tree: TreeIndex,
+  part: Part,
+  target: string,
+  ports: RestorePorts,
+  signal: AbortSignal,
+): Promise<Map<string, SeenFile>> {
+  const { clock, onStep } = ports;
+  const draft = `${target}.restoring`;
+  await removeTree(draft);
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  const syncEach = !(await canSyncFileSystem());
+  makeFolders(draft, part.folders);
+  const seen = makeLinks(draft, part.links);
+  await onStep('restore:folders');
+  await writeFiles(vault, tree, part, { ...ports, draft, syncEach, seen }, signal);
+  await onStep('restore:written');
+  finishFolders(draft, part.folders, syncEach);
+  if (!syncEach) await syncFileSystem(draft);
+  // What is written from now on has later times than what was seen.
+  await clock.sleep(CLOCK_STEP_MILLIS, signal);
+  await onStep('restore:synced');
+  await rename(draft, target);
+  await syncFolder(dirname(target));
+  await onStep('restore:done');
+  return seen;
+}
+
+async function writeFiles(
+  vault: Vault,
+  tree: TreeIndex,
+  { files }: Part,
+  to: RestorePorts & { readonly draft: string; readonly syncEach: boolean; readonly seen: Map<string, SeenFile> },
+  signal: AbortSignal,
+): Promise<void> {
+  const order = new WriteOrder(
+    tree,
+    files.map(({ entry }) => entry),
+  );
+  const total = files.reduce((sum, { entry }) => sum + entry.size, 0);
+  let done = 0;
+  const writer = new FileWriter({
+    root: to.draft,
+    files,
+    syncEach: to.syncEach,
+    onFinished(path, stats) {
+      const seen = seenFile(stats, Number.POSITIVE_INFINITY);
+      if (seen) to.seen.set(path, seen);
+    },
+  });
+  try {
+    writer.writeEmpty();
+    await readFrames(
+      vault,
+      order.wanted(),
+      (pack, frame, plain) => {
+        for (const piece of order.piecesOf(pack, frame)) {
+          writer.write(piece, plain);
+          done += piece.bytes;
+        }
+        to.onProgress(done, total);
+      },
+      signal,
+    );
+  } finally {
+    writer.close();
+  }
+}
+
+async function refuseOccupied(target: string): Promise<void> {
+  const names = await readdir(target).catch((cause: unknown) => {
+    if (systemCode(cause) === 'ENOENT') return [];
+    throw cause;
+  });
+  if (names.length === 0) return;
+  throw new OpenCraneError('already_exists', 'target_occupied', `${target} is there and not empty`, {
+    field: target,
+    mend: 'restore into a folder that is not there yet',
+  });
+}
+
+function explained(cause: unknown, { snapshot, target }: RestoreRequest): OpenCraneError {
+  const doing = `restoring ${snapshot.name} into ${target}`;
+  if (systemCode(cause) !== 'ENOSPC') return toOpenCraneError(cause, doing);
+  return new OpenCraneError('resource_exhausted', 'disk_full', `${doing}: the disk is full`, {
+    field: target,
+    mend: 'free space and restore again; nothing was put in the place of anything',
+    cause,
+  });
+}
+
+function bytesOf({ files }: Part): number {
+  return files.reduce((sum, { entry }) => sum + entry.size, 0);
+}

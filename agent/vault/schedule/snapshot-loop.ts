@@ -1,0 +1,175 @@
+/**
+ * Keeps the newest snapshot at most seconds behind the state: hears of changes, waits as long as cadence.ts says, takes a
+ * snapshot, and tells how far behind the bucket is. A bucket that is away costs nothing but that: changes stay on the disk,
+ * and the next snapshot that gets through has them all.
+ */
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { type OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Part } from '@opencrane/kit/lifecycle.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { SnapshotRequest, SnapshotResult } from '../snapshot/snapshotter.ts';
+import { type Cadence, clean, dueAt, onBegun, onChange, onFailed, onStored, unsavedMillis } from './cadence.ts';
+import { ChangeWatch } from './change-watch.ts';
+import { foldersBelow } from './folders-below.ts';
+
+/** What the loop needs. */
+export type SnapshotLoopPorts = {
+  /** Takes a snapshot; undefined when nothing changed. */
+  readonly take: (request: SnapshotRequest, signal: AbortSignal) => Promise<SnapshotResult | undefined>;
+  /** The folder that is kept. */
+  readonly root: string;
+  /** Of the OpenClaw that serves; null before the first. */
+  readonly openclawVersion: () => string | null;
+  /** Whether databases may be held still for a moment now. */
+  readonly mayTake: () => boolean;
+  /** Told after each try, and while one takes long. */
+  readonly onStanding: () => void;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+};
+
+/** How far behind the bucket is. */
+export type Standing = {
+  /** What a machine that dies now loses, in milliseconds. */
+  readonly unsavedMillis: number;
+  /** Of that, since snapshots may be taken. */
+  readonly overdueMillis: number;
+  /** Why the last try failed; undefined when it did not. */
+  readonly trouble: OpenCraneError | undefined;
+  /** What the newest snapshot could not read, and what changed while it was read. */
+  readonly unread: number;
+};
+
+/** How often the standing is told while it gets worse, and everything is looked at whether or not a change was heard. */
+const LOOK_MILLIS = 5_000;
+/** What no watch tells of is found after this long. */
+const FULL_LOOK_MILLIS = 60_000;
+
+/** The loop. Runs from `start` to `stop`. */
+export class SnapshotLoop implements Part {
+  readonly name = 'snapshots';
+  readonly #ports: SnapshotLoopPorts;
+  readonly #stop = new AbortController();
+  readonly #watch: ChangeWatch;
+  #cadence: Cadence = clean;
+  #trouble: OpenCraneError | undefined;
+  #unread = 0;
+  #lookedAt = 0;
+  #mayTake = false;
+  #mayTakeSince = 0;
+  #woken = Promise.withResolvers<void>();
+  #running: Promise<void> | undefined;
+  /** The snapshot that the loop itself takes, and how to break it off. */
+  #taking: { readonly done: Promise<void>; readonly breakOff: AbortController } | undefined;
+
+  constructor(ports: SnapshotLoopPorts) {
+    this.#ports = ports;
+    this.#watch = new ChangeWatch(ports.root, () => this.#changed());
+  }
+
+  start(): void {
+    this.#changed(); // whatever happened while no agent looked
+    void this.reconsider();
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort('the agent stops');
+    this.#watch.close();
+    this.#woken.resolve();
+    await this.#running;
+  }
+
+  get standing(): Standing {
+    const now = this.#ports.clock.monotonic();
+    const unsaved = unsavedMillis(this.#cadence, now);
+    const overdueMillis = this.#mayTake ? Math.min(unsaved, now - this.#mayTakeSince) : 0;
+    return { unsavedMillis: unsaved, overdueMillis, trouble: this.#trouble, unread: this.#unread };
+  }
+
+  /** Takes a snapshot now, whether or not one is due; undefined when nothing had changed since the newest. */
+  async takeNow(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    return this.#take(reason, AbortSignal.any([signal, this.#stop.signal]));
+  }
+
+  /** Looks anew whether snapshots may be taken; one that may not any more is broken off. Resolves when none is under way. */
+  async reconsider(): Promise<void> {
+    const may = this.#ports.mayTake();
+    if (may && !this.#mayTake) this.#mayTakeSince = this.#ports.clock.monotonic();
+    this.#mayTake = may;
+    this.#woken.resolve();
+    if (may) return;
+    this.#taking?.breakOff.abort('OpenClaw starts');
+    await this.#taking?.done;
+  }
+
+  #changed(): void {
+    const wasClean = this.#cadence.dirtySince === undefined;
+    this.#cadence = onChange(this.#cadence, this.#ports.clock.monotonic());
+    if (wasClean) this.#woken.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, mayTake } = this.#ports;
+    while (!this.#stop.signal.aborted) {
+      const due = dueAt(this.#cadence, random());
+      const wait = due === undefined ? LOOK_MILLIS : Math.min(due - clock.monotonic(), LOOK_MILLIS);
+      if (due === undefined || wait > 0) await this.#pause(wait);
+      else if (mayTake()) await this.#takeDue();
+      else await this.#pause(LOOK_MILLIS);
+    }
+  }
+
+  /** Takes one, unless it is broken off. A failure is remembered, and rests. */
+  async #takeDue(): Promise<void> {
+    const breakOff = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, breakOff.signal]);
+    const done = this.#take('change', signal).then(
+      () => {},
+      (cause: unknown) => {
+        if (!signal.aborted) this.#ports.log.warn({ err: cause }, 'a snapshot failed; it is tried again');
+      },
+    );
+    this.#taking = { done, breakOff };
+    await done;
+    this.#taking = undefined;
+  }
+
+  async #take(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    const { take, openclawVersion, root, clock, onStanding } = this.#ports;
+    this.#watch.keep(foldersBelow(root)); // before it is read, so that nothing that comes after is missed
+    this.#lookedAt = clock.monotonic();
+    this.#cadence = onBegun(this.#cadence, clock.monotonic());
+    try {
+      const taken = await take({ reason, openclawVersion: openclawVersion() }, signal);
+      this.#cadence = onStored(this.#cadence);
+      this.#trouble = undefined;
+      if (taken !== undefined) this.#unread = taken.unread.length;
+      return taken;
+    } catch (cause) {
+      if (!signal.aborted) {
+        this.#cadence = onFailed(this.#cadence, clock.monotonic());
+        this.#trouble = toOpenCraneError(cause, 'taking a snapshot');
+      }
+      throw cause;
+    } finally {
+      onStanding();
+    }
+  }
+
+  /** Until something changes, or a while has passed. */
+  async #pause(millis: number): Promise<void> {
+    const { clock, onStanding } = this.#ports;
+    const isClean = this.#cadence.dirtySince === undefined;
+    this.#woken = Promise.withResolvers();
+    const over = new AbortController();
+    const slept = clock.sleep(millis, over.signal).catch(() => {});
+    await Promise.race([slept, this.#woken.promise]);
+    over.abort();
+    const unseen = clock.monotonic() - this.#lookedAt;
+    if (unseen >= (this.#watch.isComplete ? FULL_LOOK_MILLIS : LOOK_MILLIS)) this.#changed();
+    if (!isClean) onStanding();
+  }
+}

@@ -1,0 +1,156 @@
+/** One look at everything below a folder: what is there, and what does not look as it was seen last. */
+import { closeSync, constants, lstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
+import type { FolderEntry } from '../tree/entries.ts';
+import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
+import type { Breather } from './breather.ts';
+import { databaseBeside, isLeftOut } from './left-out.ts';
+import { timeOf } from './seen-files.ts';
+
+/** What a scan asks about what it finds. */
+export type ScanPorts = {
+  /** The folder. */
+  readonly root: string;
+  readonly breather: Breather;
+  /** Whether a file or link looks as it was seen last. */
+  isSeen(path: string, stats: Stats): boolean;
+  /** Whether a database was at this path in the snapshot before. */
+  wasDatabase(path: string): boolean;
+};
+
+/** What was found. Paths are relative to the root, which is the empty path. */
+export type Scan = {
+  /** Everything that belongs in the tree. */
+  readonly present: Set<string>;
+  readonly folders: Map<string, FolderEntry>;
+  /** Files and links that do not look as they were seen. */
+  readonly changed: string[];
+  readonly links: Set<string>;
+  readonly databases: string[];
+  /** What may not be read; of folders, everything below too. */
+  readonly unreadable: string[];
+};
+
+const MAGIC = 'SQLite format 3\0';
+/** The smallest page; a database is made of whole pages. */
+const SMALLEST_PAGE_BYTES = 512;
+/** For files. A pipe that took a file's place would keep us waiting, a link would lead elsewhere. */
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Scans. Throws when the folder itself is not there: a state that is gone is no empty state. */
+export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan> {
+  const { root, breather } = ports;
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new OpenCraneError('failed_precondition', 'state_missing', `${root} is no folder`, {
+      field: root,
+      mend: 'nothing was stored; restore the state from the vault, or start OpenClaw once so that it makes it',
+    });
+  }
+  const found: Scan = {
+    present: new Set(),
+    folders: new Map(),
+    changed: [],
+    links: new Set(),
+    databases: [],
+    unreadable: [],
+  };
+  const waiting: string[] = [];
+  enter(ports, '', found, waiting);
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    for (const name of namesIn(ports, folder, found)) {
+      if (breather.isDue) await breather.breathe(signal);
+      const path = folder === '' ? name : `${folder}/${name}`;
+      if (isLeftOut(path)) continue;
+      look(ports, path, found, waiting);
+    }
+  }
+  return found;
+}
+
+function look(ports: ScanPorts, path: string, found: Scan, waiting: string[]): void {
+  const stats = statsOf(ports.root, path, found);
+  if (!stats) return;
+  if (stats.isDirectory()) enter(ports, path, found, waiting);
+  else if (stats.isFile()) lookAtFile(ports, path, stats, found);
+  else if (stats.isSymbolicLink()) {
+    found.present.add(path);
+    found.links.add(path);
+    if (!ports.isSeen(path, stats)) found.changed.push(path);
+  }
+  // Sockets, pipes and devices mean nothing without the process that made them.
+}
+
+/** A folder is taken as it is now, so that whatever is found in it has one. */
+function enter({ root }: ScanPorts, path: string, found: Scan, waiting: string[]): void {
+  const options = { bigint: true, throwIfNoEntry: false } as const;
+  const stats = path === '' ? statSync(root, options) : lstatSync(pathForSystem(`${root}/${path}`), options);
+  if (!stats?.isDirectory()) return;
+  found.present.add(path);
+  found.folders.set(path, { kind: 'folder', mode: Number(stats.mode) & 0o7777, time: timeOf(stats) });
+  waiting.push(path);
+}
+
+function lookAtFile(ports: ScanPorts, path: string, stats: Stats, found: Scan): void {
+  const beside = databaseBeside(path);
+  // Names come in order, so a database comes before what is beside it.
+  if (beside !== undefined && found.databases.includes(beside)) return;
+  found.present.add(path);
+  if (ports.wasDatabase(path)) found.databases.push(path);
+  else if (ports.isSeen(path, stats)) return;
+  else if (stats.size % SMALLEST_PAGE_BYTES === 0 && stats.size > 0 && beginsAsDatabase(ports.root, path))
+    found.databases.push(path);
+  else found.changed.push(path);
+}
+
+/** Names in a folder, in order. One that is gone meanwhile has none. */
+function namesIn({ root }: ScanPorts, folder: string, found: Scan): string[] {
+  const full = pathForSystem(folder === '' ? root : `${root}/${folder}`);
+  try {
+    const names = readdirSync(full);
+    // Node puts this mark in the place of what is no UTF-8.
+    if (!names.some((name) => name.includes('\ufffd'))) return names.sort();
+    return readdirSync(full, { encoding: 'buffer' }).map(textOfBytes).sort();
+  } catch (cause) {
+    if (isGone(cause)) return [];
+    if (isForbidden(cause) && folder !== '') found.unreadable.push(folder);
+    else throw cause;
+    return [];
+  }
+}
+
+function statsOf(root: string, path: string, found: Scan): Stats | undefined {
+  try {
+    return lstatSync(pathForSystem(`${root}/${path}`), { throwIfNoEntry: false });
+  } catch (cause) {
+    if (isGone(cause)) return undefined;
+    if (!isForbidden(cause)) throw cause;
+    found.unreadable.push(path);
+    return undefined;
+  }
+}
+
+/** One that cannot be opened now is read later, which says so. */
+function beginsAsDatabase(root: string, path: string): boolean {
+  let file: number;
+  try {
+    file = openSync(pathForSystem(`${root}/${path}`), READ_FLAGS);
+  } catch {
+    return false;
+  }
+  try {
+    const start = Buffer.alloc(MAGIC.length);
+    return readSync(file, start, 0, MAGIC.length, 0) === MAGIC.length && start.toString('latin1') === MAGIC;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Whether a path led nowhere: something on it was removed or replaced after it was seen. */
+export function isGone(thrown: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(thrown));
+}
+
+/** Whether a path may not be read. */
+export function isForbidden(thrown: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(systemCode(thrown));
+}

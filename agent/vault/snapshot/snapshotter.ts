@@ -1,0 +1,167 @@
+/**
+ * Takes the snapshots of one folder, one at a time.
+ *
+ *   scan ──▶ capture databases ──▶ read what changed, upload packs meanwhile ──▶ manifest ──▶ head ──▶ remember what was seen
+ *
+ * Until the head has moved, nothing of a snapshot is seen by anyone. After a failure the tree in memory is as it was; when the
+ * head may have moved all the same, it is read again before the next snapshot.
+ */
+import type { Clock } from '@opencrane/kit/clock.ts';
+import { toOpenCraneError } from '@opencrane/kit/errors.ts';
+import type { ObjectName } from '../../bucket/bucket.ts';
+import type { SnapshotReason, Summary } from '../format/manifest.ts';
+import type { TreeChange } from '../tree/tree-index.ts';
+import type { Vault } from '../vault.ts';
+import { Captures } from './captures.ts';
+import { ContentWriter } from './content-writer.ts';
+import type { DatabaseCapture } from './database-source.ts';
+import { type Gathered, gather, type Unread } from './gather.ts';
+import { applySeen, type Seen } from './seen-files.ts';
+import { SeenFollower } from './seen-follower.ts';
+import { SeenLog } from './seen-log.ts';
+import { Tip } from './tip.ts';
+
+/** What taking snapshots takes. */
+export type SnapshotPorts = {
+  readonly vault: Vault;
+  /** The folder, absolute. */
+  readonly root: string;
+  /** File in which to remember what was seen, outside of `root`. */
+  readonly seenLog: string;
+  readonly capture: DatabaseCapture;
+  readonly clock: Clock;
+  /** Awaited after each step, as `snapshot:STEP`. */
+  readonly onStep: (step: string) => Promise<void> | void;
+};
+
+/** Why a snapshot is taken. `change` leaves out what only got a new time; the others store it too. */
+export type SnapshotRequest = { readonly reason: SnapshotReason; readonly openclawVersion: string | null };
+
+/** A snapshot that was taken. */
+export type SnapshotResult = {
+  readonly sequence: number;
+  readonly manifest: ObjectName;
+  readonly takenAtMillis: number;
+  /** Bytes of content that the vault did not have, before packing. */
+  readonly changedBytes: number;
+  readonly bytesUploaded: number;
+  readonly durationMillis: number;
+  /** Files that were written to all the while they were read: their content may be of several moments. */
+  readonly unsteady: readonly string[];
+  /** What could not be read. While it is not empty, the newest snapshot is not all of the state. */
+  readonly unread: readonly Unread[];
+};
+
+/** Takes snapshots. */
+export class Snapshotter {
+  readonly #ports: SnapshotPorts;
+  readonly #log: SeenLog;
+  readonly #tip: Tip;
+  #seen: Seen;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Takes the head under the epoch of our lease, and loads the newest snapshot's tree. */
+  static async open(ports: SnapshotPorts, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
+    const log = new SeenLog(ports.seenLog, ports.vault.keys.vaultId, ports.root);
+    const follower = new SeenFollower(await log.read());
+    const tip = await Tip.open(ports.vault, epoch, (ref, row) => follower.onRow(ref, row), signal);
+    return new Snapshotter(ports, log, tip, follower.seen(tip.newest?.ref.name ?? null));
+  }
+
+  /** Use `open`. */
+  private constructor(ports: SnapshotPorts, log: SeenLog, tip: Tip, seen: Seen) {
+    this.#ports = ports;
+    this.#log = log;
+    this.#tip = tip;
+    this.#seen = seen;
+  }
+
+  /** The newest snapshot; undefined before the first. */
+  get newest(): Summary | undefined {
+    return this.#tip.newest?.summary;
+  }
+
+  /** Name of the newest snapshot's manifest; undefined before the first. */
+  get newestName(): ObjectName | undefined {
+    return this.#tip.newest?.ref.name;
+  }
+
+  /** Takes a snapshot; undefined when nothing changed: then nothing was written. Calls wait for each other. */
+  snapshot(request: SnapshotRequest, signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    const taken = this.#last.then(() => this.#take(request, signal));
+    this.#last = taken.catch(() => {});
+    return taken;
+  }
+
+  async #take(request: SnapshotRequest, signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    const { root, vault, capture, clock, onStep } = this.#ports;
+    await this.#settle(signal);
+    const began = clock.monotonic();
+    const { tree } = this.#tip;
+    const before = { chunks: tree.chunks.count, packs: tree.packs.count };
+    const ref = this.#tip.next(clock.now());
+    const captures = new Captures(capture);
+    const onPack = () => onStep('snapshot:pack');
+    const writer = new ContentWriter({ vault, tree, sequence: ref.sequence, onPack, signal });
+    let isStored = false;
+    try {
+      const gathered = await gather({ ...this.#ports, tree, seen: this.#seen, writer, captures, signal });
+      await writer.finish();
+      await onStep('snapshot:packs');
+      const { unsteady, unread } = gathered;
+      const { newBytes: changedBytes, packedBytes } = writer;
+      if (!isWorthStoring(gathered, request)) {
+        isStored = true; // in the snapshot before
+        await this.#remember(gathered, gathered.change.set);
+        this.#tip.forget(before);
+        return undefined;
+      }
+      const next = { ref, ...request, ...gathered, newPacks: before.packs, changedBytes, packedBytes };
+      const manifestBytes = await this.#tip.append(next, onStep, signal);
+      isStored = true;
+      await onStep('snapshot:head');
+      await this.#remember(gathered);
+      await onStep('snapshot:done');
+      const { sequence, name: manifest, takenAtMillis } = ref;
+      const sizes = { changedBytes, bytesUploaded: packedBytes + manifestBytes };
+      return {
+        sequence,
+        manifest,
+        takenAtMillis,
+        ...sizes,
+        durationMillis: clock.monotonic() - began,
+        unsteady,
+        unread,
+      };
+    } catch (cause) {
+      await writer.abandon();
+      if (!isStored) this.#tip.forget(before);
+      throw toOpenCraneError(cause, `taking a snapshot of ${root}`);
+    } finally {
+      await captures.release(isStored);
+    }
+  }
+
+  /** After a failure the newest snapshot may be another one than we know. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    const follower = new SeenFollower(this.#seen);
+    const isAnother = await this.#tip.settle((ref, row) => follower.onRow(ref, row), signal);
+    if (isAnother) this.#seen = follower.seen(this.#tip.newest?.ref.name ?? null);
+  }
+
+  /** Remembers what was seen, but for entries that differ from what is stored. */
+  async #remember({ seen }: Gathered, notStored?: TreeChange['set']): Promise<void> {
+    const files = notStored ? new Map([...seen.files].filter(([path]) => !notStored.has(path))) : seen.files;
+    const change = { files, positions: seen.positions };
+    const manifest = this.#tip.newest?.ref.name ?? null;
+    if (files.size + change.positions.size === 0 && manifest === this.#seen.manifest) return;
+    this.#seen = { ...this.#seen, manifest };
+    applySeen(this.#seen, change);
+    await this.#log.append(this.#seen, change);
+  }
+}
+
+/** Whether there is anything that the newest snapshot has not. New times alone are no reason for one that nobody asked for. */
+function isWorthStoring({ matters, change }: Gathered, { reason }: SnapshotRequest): boolean {
+  return matters || (reason !== 'change' && change.set.size > 0);
+}

@@ -1,0 +1,115 @@
+/** From the rows of a manifest to a tree: those of a full one onto an empty tree, those of a delta onto its parent's. */
+import { type FileRow, type PackRow, RUN_LENGTH, type TreeRow } from '../format/manifest-body.ts';
+import { NAME_BYTES } from '../keys/vault-keys.ts';
+import { chunkLength, chunksOf, type Entry, type FileEntry, isFile } from './entries.ts';
+import type { TreeIndex } from './tree-index.ts';
+
+/** A place that no run has named. */
+const NONE = 0xffffffff;
+
+/** Applies the rows of one manifest, in order. Throws an Error when one does not fit; the tree is spoilt then. */
+export class RowApplier {
+  readonly #tree: TreeIndex;
+  /** Numbers of the packs in the table, as the manifest numbers them. */
+  readonly #packs: readonly number[];
+  #lastFile: FileEntry | undefined;
+
+  constructor(tree: TreeIndex, packs: readonly PackRow[]) {
+    this.#tree = tree;
+    this.#packs = packs.map((row) => packNumber(tree, row));
+  }
+
+  apply(row: TreeRow): void {
+    const { entries } = this.#tree;
+    switch (row[0]) {
+      case '-':
+        entries.delete(row[1]);
+        return;
+      case 'd':
+        entries.set(row[1], { kind: 'folder', mode: row[2], time: { seconds: row[3], nanoseconds: row[4] } });
+        return;
+      case 'l':
+        entries.set(row[1], { kind: 'link', time: { seconds: row[2], nanoseconds: row[3] }, target: row[4] });
+        return;
+      case 'f':
+      case 's':
+        this.#lastFile = this.#file(row);
+        entries.set(row[1], this.#lastFile);
+        return;
+      case '+':
+        if (!this.#lastFile) throw new Error('there is no file to go on with');
+        this.#placeRuns(this.#lastFile, row[1], row[2]);
+        return;
+      case '~':
+      case '?':
+        return; // for people
+    }
+  }
+
+  #file([letter, path, mode, seconds, nanoseconds, size, chunkBytes, patch, runs, names]: FileRow): FileEntry {
+    const chunks = new Uint32Array(chunksOf(size, chunkBytes)).fill(NONE);
+    if (patch === 1) {
+      const parent = this.#tree.entries.get(path);
+      if (!isFile(parent) || parent.chunkBytes !== chunkBytes)
+        throw new Error(`${path} changes a file that is not there`);
+      chunks.set(parent.chunks.subarray(0, chunks.length));
+    }
+    const kind = letter === 'f' ? 'file' : 'database';
+    const file: FileEntry = { kind, mode, time: { seconds, nanoseconds }, size, chunkBytes, chunks };
+    this.#placeRuns(file, runs, names);
+    return file;
+  }
+
+  #placeRuns({ chunks, chunkBytes }: FileEntry, runs: readonly number[], base64: string): void {
+    const names = Buffer.from(base64, 'base64');
+    let name = 0;
+    for (let at = 0; at < runs.length; at += RUN_LENGTH) {
+      const [first = 0, count = 0, local = 0, frame = 0, offset = 0] = runs.slice(at, at + RUN_LENGTH);
+      const pack = this.#packs[local];
+      if (pack === undefined || first + count > chunks.length) throw new Error('a run leads outside');
+      for (let chunk = 0; chunk < count; chunk += 1, name += NAME_BYTES)
+        chunks[first + chunk] = this.#intern(names, name, pack, frame, offset + chunk * chunkBytes);
+    }
+  }
+
+  /** The number of a chunk. One name may have lain in two places in the course of a chain. */
+  #intern(names: Buffer, at: number, pack: number, frame: number, offset: number): number {
+    const { chunks } = this.#tree;
+    const known = chunks.find(names, at);
+    const same =
+      known >= 0 && chunks.pack(known) === pack && chunks.frame(known) === frame && chunks.offset(known) === offset;
+    return same ? known : chunks.add(names, at, { pack, frame, offset });
+  }
+}
+
+/** Throws an Error when a tree is not one: a folder is missing, a path leads outside, content lies nowhere. */
+export function checkTree({ entries, chunks, packs }: TreeIndex): void {
+  for (const [path, entry] of entries) {
+    checkPath(path, entries);
+    if (!isFile(entry)) continue;
+    for (const [at, chunk] of entry.chunks.entries()) {
+      if (chunk === NONE) throw new Error(`chunk ${at} of ${path} lies nowhere`);
+      const end = chunks.offset(chunk) + chunkLength(entry, at);
+      if (end > (packs.get(chunks.pack(chunk)).plain[chunks.frame(chunk)] ?? 0))
+        throw new Error(`chunk ${at} of ${path} reaches out of its frame`);
+    }
+  }
+}
+
+function checkPath(path: string, entries: ReadonlyMap<string, Entry>): void {
+  if (path === '') return;
+  const at = path.lastIndexOf('/');
+  const name = path.slice(at + 1);
+  if (at === 0 || ['', '.', '..'].includes(name) || path.includes('\0')) throw new Error(`"${path}" is no path`);
+  if (entries.get(path.slice(0, Math.max(at, 0)))?.kind !== 'folder') throw new Error(`${path} is in no folder`);
+}
+
+function packNumber({ packs }: TreeIndex, row: PackRow): number {
+  if (row.length === 4) {
+    const [id, bytes, sealed, plain] = row;
+    return packs.add({ id, bytes, sealed: Uint32Array.from(sealed), plain: Uint32Array.from(plain) });
+  }
+  const known = packs.numberOf(row[0]);
+  if (known === undefined) throw new Error(`no manifest tells the frames of pack ${row[0]}`);
+  return known;
+}

@@ -1,0 +1,43 @@
+/** What a tree is made of. */
+
+/** A time of change as the file system has it, to the nanosecond. */
+export type FileTime = { readonly seconds: number; readonly nanoseconds: number };
+
+/** A folder. */
+export type FolderEntry = { readonly kind: 'folder'; readonly mode: number; readonly time: FileTime };
+
+/** A symbolic link; its target is kept as it is, wherever it leads. */
+export type LinkEntry = { readonly kind: 'link'; readonly time: FileTime; readonly target: string };
+
+/** A file. `mode` is the permission bits. */
+export type FileEntry = {
+  readonly kind: 'file' | 'database';
+  readonly mode: number;
+  readonly time: FileTime;
+  readonly size: number;
+  /** Length of each chunk but the last: `FILE_CHUNK_BYTES`, or the size of a database's pages. */
+  readonly chunkBytes: number;
+  /** The chunks in order, by their numbers in the chunk table. */
+  readonly chunks: Uint32Array;
+};
+
+/** An entry of a tree. */
+export type Entry = FolderEntry | LinkEntry | FileEntry;
+
+/** Chunks of what is no database. Two fill a frame. */
+export const FILE_CHUNK_BYTES = 256 * 1024;
+
+/** How many chunks a file of this size has. */
+export function chunksOf(size: number, chunkBytes: number): number {
+  return Math.ceil(size / chunkBytes);
+}
+
+/** Length of one chunk of a file. */
+export function chunkLength({ size, chunkBytes }: FileEntry, chunk: number): number {
+  return Math.min(chunkBytes, size - chunk * chunkBytes);
+}
+
+/** Whether an entry has content. */
+export function isFile(entry: Entry | undefined): entry is FileEntry {
+  return entry?.kind === 'file' || entry?.kind === 'database';
+}

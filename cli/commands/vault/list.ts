@@ -1,0 +1,46 @@
+/** `opencrane vault list`. */
+import { toJson } from '@bufbuild/protobuf';
+import { SnapshotListSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
+import { z } from 'zod';
+import { openVault } from '../../vault/open-vault.ts';
+import { snapshotRow, snapshotTitles } from '../../vault/snapshot-rows.ts';
+import { readWay, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
+import { command } from '../command.ts';
+
+/** The command. */
+export const vaultList = command({
+  noun: 'vault',
+  verb: 'list',
+  summary: "a tenant's snapshots, newest first",
+  arguments: [],
+  options: [
+    ...wayOptions,
+    { flags: '--limit <number>', summary: 'most snapshots (default: 100)' },
+    { flags: '--before <number>', summary: 'only those before this one; for the next page' },
+  ],
+  examples: [
+    { command: 'opencrane vault list --tenant jente', shows: 'the newest 100, and why each was taken' },
+    {
+      command: 'opencrane vault list --bucket gs://acme-jente --key-file tenant.key --json',
+      shows: 'with only the bucket and its key, for a program',
+    },
+  ],
+  input: z.object({
+    ...wayShape,
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+    before: z.coerce.bigint().min(0n).default(0n),
+  }),
+  async run(context, { limit, before, ...typed }) {
+    const { output, clock } = context;
+    const way = readWay(typed);
+    const vault = await openVault(context, way);
+    const list = await vault.list({ limit, beforeSequence: before });
+    const rows = list.snapshots.map((snapshot) => snapshotRow(snapshot, clock.now()));
+    output.table(snapshotTitles, rows, 'no snapshots');
+    const oldest = list.snapshots.at(-1);
+    if (list.more && oldest) {
+      output.line(output.style('dim', `older ones: opencrane vault list ${wayWords(way)} --before ${oldest.sequence}`));
+    }
+    output.document(toJson(SnapshotListSchema, list));
+  },
+});

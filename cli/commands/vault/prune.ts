@@ -1,0 +1,32 @@
+/** `opencrane vault prune`. */
+import { toJson } from '@bufbuild/protobuf';
+import { SnapshotsPrunedSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
+import { z } from 'zod';
+import { formatBytes } from '../../output/units.ts';
+import { openVault } from '../../vault/open-vault.ts';
+import { readWay, wayOptions, wayShape } from '../../vault/way.ts';
+import { command } from '../command.ts';
+
+/** The command. */
+export const vaultPrune = command({
+  noun: 'vault',
+  verb: 'prune',
+  summary: 'remove the snapshots that the retention no longer keeps, and what uploads that were cut off left behind',
+  arguments: [],
+  options: [...wayOptions, { flags: '--dry-run', summary: 'only tell what would be removed' }],
+  examples: [
+    { command: 'opencrane vault prune --tenant jente --dry-run', shows: 'what would go, and what would stay' },
+    { command: 'opencrane vault prune --tenant jente', shows: 'removes it; a snapshot that is kept stays whole' },
+  ],
+  input: z.object({ ...wayShape, dryRun: z.boolean().default(false) }),
+  async run(context, { dryRun, ...typed }) {
+    const { output } = context;
+    const vault = await openVault(context, readWay(typed));
+    const pruned = await vault.prune({ dryRun });
+    const { snapshots, objects, bytes, keptSnapshots } = pruned;
+    const what = `${snapshots} snapshots, ${objects} objects, ${formatBytes(bytes)}`;
+    const did = dryRun ? 'would remove' : `${output.style('green', '✔')} removed`;
+    output.line(`${did} ${what}; ${keptSnapshots} snapshots stay`);
+    output.document(toJson(SnapshotsPrunedSchema, pruned));
+  },
+});

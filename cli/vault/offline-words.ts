@@ -1,0 +1,52 @@
+/**
+ * What the program that opens a vault without a coordinator says, a line of JSON at a time:
+ *
+ *   {"progress": Progress}…      then, last, {"result": VaultResult} or {"error": {code, reason, message, field, mend}}
+ */
+import { fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { errorCodeNamed, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { type Progress, ProgressSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { type VaultResult, VaultResultSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
+import { z } from 'zod';
+
+/** A word of it. */
+export type OfflineWord =
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'result'; readonly result: VaultResult }
+  | { readonly kind: 'error'; readonly error: OpenCraneError };
+
+const errorSchema = z.object({
+  code: z.string(),
+  reason: z.string(),
+  message: z.string(),
+  field: z.string().default(''),
+  mend: z.string().default(''),
+});
+
+const lineSchema = z.union([
+  z.object({ progress: z.json() }),
+  z.object({ result: z.json() }),
+  z.object({ error: errorSchema }),
+]);
+
+/** Reads a line; throws `internal` when it is none of these. */
+export function readOfflineWord(line: string): OfflineWord {
+  try {
+    const word = lineSchema.parse(JSON.parse(line));
+    if ('error' in word) return { kind: 'error', error: toError(word.error) };
+    if ('result' in word) return { kind: 'result', result: fromJson(VaultResultSchema, json(word.result)) };
+    return { kind: 'progress', progress: fromJson(ProgressSchema, json(word.progress), { ignoreUnknownFields: true }) };
+  } catch (cause) {
+    const what = `reading what the vault program said, "${line.slice(0, 200)}": ${messageOf(cause)}`;
+    throw new OpenCraneError('internal', 'offline_garbled', what, { cause, mend: 'report it' });
+  }
+}
+
+/** zod's JSON and protobuf's differ only in the names of their types. */
+function json(value: unknown): JsonValue {
+  return value as JsonValue;
+}
+
+function toError({ code, reason, message, field, mend }: z.output<typeof errorSchema>): OpenCraneError {
+  return new OpenCraneError(errorCodeNamed(code) ?? 'internal', reason, message, { field, mend });
+}
