@@ -81,7 +81,12 @@ for (const name of objects) {
       const flipped = Buffer.from(object);
       flipped[place] = (flipped[place] ?? 0) ^ 0x10;
       bucket.put(name, flipped);
-      await assertNamed(bucket, name, ['object_damaged', 'object_short', 'object_of_another_vault', 'data_key_unknown']);
+      await assertNamed(bucket, name, [
+        'object_damaged',
+        'object_short',
+        'object_of_another_vault',
+        'data_key_unknown',
+      ]);
     }
   });
 
