@@ -22,7 +22,7 @@ const program = `
   import { spawn } from 'node:child_process';
   import { writeFileSync } from 'node:fs';
   const [how] = process.argv.slice(2);
-  const orphan = 'const parent = process.ppid; setInterval(() => process.ppid === parent || process.exit(), 10000)';
+  const orphan = 'setInterval(() => process.ppid === ' + process.pid + ' || process.exit(), 10000)'; // none outlives the test
   const child = spawn(process.execPath, ['-e', orphan], { stdio: 'ignore' });
   writeFileSync('child.pid', String(child.pid));
   process.on('SIGTERM', () => {
