@@ -187,7 +187,7 @@ export function temporaryFolder(): { readonly path: string; readonly remove: () 
  */
 export type Listed = { readonly what: string; readonly modifiedMillis: number | undefined };
 
-const DATABASE = /\.sqlite$/;
+const MAGIC = 'SQLite format 3\0';
 
 /** Everything below a folder, by path. */
 export function listTree(root: string): Map<string, Listed> {
@@ -210,18 +210,17 @@ export function assertSameTree(actual: ReadonlyMap<string, Listed>, expected: Re
 function listFolder(folder: Buffer, path: string, listed: Map<string, Listed>): void {
   const { mode, mtimeMs } = lstatSync(folder);
   const names = readdirSync(folder, { encoding: 'buffer' }).sort(Buffer.compare);
-  const isQuiet = !names.some((name) => DATABASE.test(name.toString('latin1')));
-  listed.set(path, { what: `folder ${bits(mode)}`, modifiedMillis: isQuiet ? mtimeMs : undefined });
+  let isQuiet = true;
   for (const name of names) {
     const full = Buffer.concat([folder, Buffer.from('/'), name]);
     const inside = path === '' ? name.toString('latin1') : `${path}/${name.toString('latin1')}`;
     const stats = lstatSync(full);
+    const isDatabase = stats.isFile() && readFileSync(full).toString('latin1', 0, MAGIC.length) === MAGIC;
+    isQuiet &&= !isDatabase;
     if (stats.isDirectory()) listFolder(full, inside, listed);
-    else {
-      const modifiedMillis = DATABASE.test(inside) ? undefined : stats.mtimeMs;
-      listed.set(inside, { what: whatIs(full, stats), modifiedMillis });
-    }
+    else listed.set(inside, { what: whatIs(full, stats), modifiedMillis: isDatabase ? undefined : stats.mtimeMs });
   }
+  listed.set(path, { what: `folder ${bits(mode)}`, modifiedMillis: isQuiet ? mtimeMs : undefined });
 }
 
 function whatIs(path: Buffer, stats: Stats): string {

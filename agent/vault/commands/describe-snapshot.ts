@@ -5,7 +5,7 @@ import { readHead } from '../format/head.ts';
 import { readSummary } from '../format/manifest.ts';
 import type { ManifestRef } from '../format/object-ids.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
-import { unlessUnreadable } from '../prune/orphans.ts';
+import { unlessUnreadable } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
 
 /** Snapshots described at once; each takes two requests. */

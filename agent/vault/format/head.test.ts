@@ -4,7 +4,7 @@ import { objectAt } from '../../bucket/layout.ts';
 import { newVaultKeys } from '../keys/vault-keys.ts';
 import { MemoryBucket, seededRandom } from '../testing.ts';
 import type { Vault } from '../vault.ts';
-import { adoptHead, checkedHead, moveHead, readHead, rereadHead } from './head.ts';
+import { adoptHead, checkedHead, moveHead, pointHeadAt, readHead, rereadHead } from './head.ts';
 import { type Summary, sealManifest } from './manifest.ts';
 import { type ManifestRef, newManifestRef } from './object-ids.ts';
 
@@ -122,4 +122,34 @@ test('every byte of a head counts, and so does its end', async () => {
       assert.deepEqual(vault.bucket.objects.get(HEAD)?.bytes, Buffer.from(bytes), 'nothing was overwritten');
     }
   }
+});
+
+const lost: { reason: string; spoil: (head: Buffer) => Buffer | undefined }[] = [
+  { reason: 'an old head that was put back', spoil: (head) => head },
+  { reason: 'a damaged head', spoil: (head) => Buffer.from(head).fill(0, 50) },
+  { reason: 'a head that is missing', spoil: () => undefined },
+];
+for (const { reason, spoil } of lost) {
+  test(`${reason} can be pointed at a snapshot that opens`, async () => {
+    const vault = newVault();
+    let head = await moveHead(vault, await adoptHead(vault, 1), await manifest(vault, 1));
+    const old = spoil(vault.bucket.objects.get(HEAD)?.bytes ?? Buffer.alloc(0));
+    for (const sequence of [2, 3]) head = await moveHead(vault, head, await manifest(vault, sequence));
+    if (old) vault.bucket.put(HEAD, old);
+    else vault.bucket.objects.delete(HEAD);
+    await assert.rejects(adoptHead(vault, 2));
+    const newest = head.newest ?? assert.fail();
+    await pointHeadAt(vault, newest, 2);
+    assert.deepEqual((await adoptHead(vault, 2)).newest, newest);
+  });
+}
+
+test('the head is pointed at nothing that is missing, and by nobody whose epoch is old', async () => {
+  const vault = newVault();
+  const first = await manifest(vault, 1);
+  await moveHead(vault, await adoptHead(vault, 3), first);
+  const none = newManifestRef({ sequence: 9, depth: 0, takenAtMillis: 9 }, vault.random);
+  await assert.rejects(pointHeadAt(vault, none, 3), { reason: 'object_missing', field: none.name });
+  await assert.rejects(pointHeadAt(vault, first, 2), { reason: 'head_taken' });
+  assert.equal((await readHead(vault))?.epoch, 3);
 });

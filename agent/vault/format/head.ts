@@ -2,6 +2,7 @@
  * The head: the one object that says which snapshot is the newest. It is replaced only while it is still what we read, and
  * carries the epoch of the lease's holder: a new holder takes it under its own epoch before it writes anything.
  */
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 import type { Generation } from '../../bucket/bucket.ts';
 import { objectAt, parseObjectName } from '../../bucket/layout.ts';
@@ -85,6 +86,27 @@ export async function moveHead(vault: Vault, from: Head, to: ManifestRef, signal
   const head = await readHead(vault, signal);
   if (head?.epoch === epoch && head.newest?.name === to.name) return head;
   return lostRace(vault, epoch, signal);
+}
+
+/**
+ * Points the head at a snapshot that opens, whatever the head is now: an old one that was put back, damaged, missing. For a
+ * person who has decided that this is the newest; whoever calls holds the lease of that epoch.
+ */
+export async function pointHeadAt(vault: Vault, to: ManifestRef, epoch: number, signal?: AbortSignal): Promise<Head> {
+  await readSummary(vault, to, signal);
+  const readable = await readHead(vault, signal).catch(unlessDamaged);
+  if (readable && readable.epoch > epoch) throw headTaken(NAME, readable.epoch, epoch);
+  const there = await vault.bucket.info(NAME, signal);
+  const bytes = seal(vault, epoch, to);
+  const written = there
+    ? await vault.bucket.replace(NAME, bytes, there.generation, signal)
+    : await vault.bucket.create(NAME, bytes, signal);
+  if (written === 'conflict' || written === 'exists') return lostRace(vault, epoch, signal);
+  return { epoch, newest: to, generation: written };
+}
+
+function unlessDamaged(cause: unknown): undefined {
+  if (!(cause instanceof OpenCraneError) || cause.code !== 'data_loss') throw cause;
 }
 
 /**

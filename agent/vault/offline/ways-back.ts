@@ -6,7 +6,7 @@ import type { ObjectName } from '../../bucket/bucket.ts';
 import { readSummary } from '../format/manifest.ts';
 import { listSnapshots } from '../history/find-snapshot.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
-import { unlessUnreadable } from '../prune/orphans.ts';
+import { unlessUnreadable } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
 
 const READS = 16;

@@ -7,8 +7,8 @@ import type { PackId } from '../../bucket/layout.ts';
 import { readPacks } from '../format/manifest.ts';
 import type { ManifestRef } from '../format/object-ids.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
+import { unlessUnreadable } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
-import { unlessUnreadable } from './orphans.ts';
 
 /** Manifests read at once; what counts is the way to the bucket and back. */
 const READS = 16;

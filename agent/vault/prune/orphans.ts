@@ -2,10 +2,10 @@
  * Finds manifests that no head ever named: a writer that was killed or fenced between writing one and moving the head has left
  * it, and the next snapshot has the same number. Which of the two is a snapshot, the one after it says.
  */
-import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import { readSummary } from '../format/manifest.ts';
 import type { ManifestRef } from '../format/object-ids.ts';
+import { unlessUnreadable } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
 
 /** The orphans up to the newest snapshot. When nobody can tell which of several is a snapshot, none is an orphan. */
@@ -50,12 +50,4 @@ async function snapshotAmong(
   if (first === undefined || after?.sequence !== first.sequence + 1) return undefined;
   const parent = await readSummary(vault, after, signal).then(({ parent: name }) => name, unlessUnreadable);
   return rivals.find(({ name }) => name === parent);
-}
-
-/** Rethrows what is no matter of the object itself: a bucket that is away proves nothing. */
-export function unlessUnreadable(cause: unknown): undefined {
-  const isOfObject =
-    cause instanceof OpenCraneError &&
-    (cause.code === 'data_loss' || ['data_key_unknown', 'vault_newer_format'].includes(cause.reason));
-  if (!isOfObject) throw cause;
 }

@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import fc from 'fast-check';
 import type { ObjectName } from '../../bucket/bucket.ts';
-import { objectAt, prefixes } from '../../bucket/layout.ts';
+import { objectAt, parseObjectName, prefixes } from '../../bucket/layout.ts';
 import { type ManifestRef, newManifestRef, newPackId } from '../format/object-ids.ts';
 import { listSnapshots } from '../history/find-snapshot.ts';
 import { seededRandom } from '../testing.ts';
@@ -197,6 +197,32 @@ for (const { reason, damage } of damages) {
     await assertAllHold(history);
   });
 }
+
+test('a manifest that cannot be read stays, though nobody keeps it', async () => {
+  const history = theDay();
+  const plan = await new Pruner(history.vault).prune(
+    { retention, pinned: none, dryRun: true },
+    portsOf(history),
+    never,
+  );
+  const before = history.bucket.names(prefixes.manifest);
+  await prune(history);
+  const gone = before.filter((name) => !history.bucket.objects.has(name));
+  assert.equal(gone.length, plan.snapshots);
+  for (const name of gone) {
+    theDay();
+    flip(history, parseObjectName(name), 60);
+    const { unreadable } = await prune(history);
+    assert.deepEqual(unreadable, [name]);
+    assert.ok(history.bucket.objects.has(name));
+    const mended = intact.objects.get(name);
+    assert.ok(mended);
+    history.bucket.objects.set(name, mended);
+    const ref = history.taken.find((one) => one.ref.name === name)?.ref;
+    assert.ok(ref);
+    await history.assertHolds(ref);
+  }
+});
 
 test('what a snapshot takes over from before, while pruning goes on, stays', async () => {
   const history = await History.inMemory();

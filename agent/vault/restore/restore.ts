@@ -81,10 +81,26 @@ async function writePart(
   ports: RestorePorts,
   signal: AbortSignal,
 ): Promise<Map<string, SeenFile>> {
-  const { clock, onStep } = ports;
   const draft = `${target}.restoring`;
   await removeTree(draft);
   await mkdir(draft, { recursive: true, mode: 0o700 });
+  try {
+    return await writeDraft(vault, tree, part, draft, target, ports, signal);
+  } catch (cause) {
+    await removeTree(draft).catch(() => {}); // the first error counts; the next restore begins with this
+    throw cause;
+  }
+}
+
+async function writeDraft(
+  vault: Vault,
+  tree: TreeIndex,
+  part: Part,
+  draft: string,
+  target: string,
+  { clock, onStep, ...ports }: RestorePorts,
+  signal: AbortSignal,
+): Promise<Map<string, SeenFile>> {
   const syncEach = !(await canSyncFileSystem());
   makeFolders(draft, part.folders);
   const seen = makeLinks(draft, part.links);
@@ -106,7 +122,11 @@ async function writeFiles(
   vault: Vault,
   tree: TreeIndex,
   { files }: Part,
-  to: RestorePorts & { readonly draft: string; readonly syncEach: boolean; readonly seen: Map<string, SeenFile> },
+  to: Pick<RestorePorts, 'onProgress'> & {
+    readonly draft: string;
+    readonly syncEach: boolean;
+    readonly seen: Map<string, SeenFile>;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const order = new WriteOrder(

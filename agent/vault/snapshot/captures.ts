@@ -22,6 +22,13 @@ export class Captures {
     return captured;
   }
 
+  /** Releases one whose content could not be read, as not stored. */
+  async giveUp(path: string): Promise<void> {
+    const captured = this.#held.get(path);
+    this.#held.delete(path);
+    await captured?.release(false);
+  }
+
   /** Lets go of what is held for a database that is gone. */
   async forget(path: string): Promise<void> {
     await this.#capture.forget(path);

@@ -24,6 +24,8 @@ export type GatherPorts = {
   readonly writer: ContentWriter;
   readonly captures: Captures;
   readonly clock: Clock;
+  /** Folders in which something changed; undefined: anything may have. */
+  readonly within: Iterable<string> | undefined;
   readonly onStep: (step: string) => Promise<void> | void;
   readonly signal: AbortSignal;
 };
@@ -69,7 +71,7 @@ class Gathering {
     const captured = await this.#captureDatabases(scanned);
     await onStep('snapshot:captured');
     for (const [path, folder] of scanned.folders) this.#note(path, folder);
-    for (const [path, database] of captured) await this.#tryDatabase(path, database);
+    for (const [path, database] of captured) await this.#tryDatabase(path, database, breather);
     for (const path of scanned.changed) {
       if (breather.isDue) await breather.breathe(signal);
       await this.#readChanged(path, scanned);
@@ -87,8 +89,17 @@ class Gathering {
   #scan(breather: Breather): Promise<Scan> {
     const { root, tree, seen, signal } = this.#ports;
     const isSeen = (path: string, stats: Stats) => looksSeen(seen.files.get(path), stats);
-    const wasDatabase = (path: string) => tree.entries.get(path)?.kind === 'database';
-    return scan({ root, breather, isSeen, wasDatabase }, signal);
+    const kindBefore = (path: string) => tree.entries.get(path)?.kind;
+    return scan({ root, breather, isSeen, kindBefore, within: this.#within() }, signal);
+  }
+
+  /** Where databases are is always looked at: their captures must not grow old. */
+  #within(): Iterable<string> | undefined {
+    const { tree, within } = this.#ports;
+    if (within === undefined || tree.entries.size === 0) return undefined;
+    const folders = new Set(within);
+    for (const [path, { kind }] of tree.entries) if (kind === 'database') folders.add(folderOf(path));
+    return folders;
   }
 
   /** All of them before any is read, so that they are of one moment as nearly as may be. */
@@ -109,24 +120,26 @@ class Gathering {
     return captured;
   }
 
-  async #tryDatabase(path: string, captured: CapturedDatabase): Promise<void> {
+  async #tryDatabase(path: string, captured: CapturedDatabase, breather: Breather): Promise<void> {
     try {
-      await this.#readDatabase(path, captured);
+      await this.#readDatabase(path, captured, breather);
     } catch (cause) {
       if (!(cause instanceof LostCapture)) throw cause;
+      await this.#ports.captures.giveUp(`${this.#ports.root}/${path}`);
       this.#unread.push({ path, why: cause.message });
     }
   }
 
-  async #readDatabase(path: string, captured: CapturedDatabase): Promise<void> {
+  async #readDatabase(path: string, captured: CapturedDatabase, breather: Breather): Promise<void> {
     const { root, tree, writer, signal } = this.#ports;
     const parent = tree.entries.get(path);
     if (captured.whole && this.#isAsRestored(path, captured)) {
       this.#positions.set(path, captured.position);
       return;
     }
-    const content = await readDatabase(writer, captured, parent, signal);
+    const content = await readDatabase(writer, captured, parent, breather, signal);
     this.#positions.set(path, captured.position);
+    if (this.#ports.seen.files.has(path)) this.#seen.set(path, null); // from now on it may differ from what was restored
     const stats = statSync(pathForSystem(`${root}/${path}`), { bigint: true, throwIfNoEntry: false });
     const mode = stats ? Number(stats.mode) & 0o7777 : 0o600;
     const entry = { kind: 'database', mode, time: parent?.time ?? { seconds: 0, nanoseconds: 0 }, ...content } as const;
@@ -185,16 +198,39 @@ class Gathering {
   }
 
   /** What the tree has and the folder has not. Of what may not be read nobody knows that it is gone. */
-  async #removed({ present }: Scan, { entries }: TreeIndex): Promise<Set<string>> {
+  async #removed(scanned: Scan, { entries }: TreeIndex): Promise<Set<string>> {
     const hidden = (path: string) =>
       this.#unread.some((unread) => path === unread.path || path.startsWith(`${unread.path}/`));
+    const isGone = goneFrom(scanned);
     const removed = new Set<string>();
     for (const [path, entry] of entries) {
-      if (present.has(path) || hidden(path)) continue;
+      if (!isGone(path) || hidden(path)) continue;
       removed.add(path);
       this.#seen.set(path, null);
       if (entry.kind === 'database') await this.#ports.captures.forget(`${this.#ports.root}/${path}`);
     }
     return removed;
   }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** Tells of each path whether it is gone: its folder was read and it was not there, or its folder is none any more. */
+function goneFrom({ entered, present, folders: seen }: Scan): (path: string) => boolean {
+  const folders = new Map<string, boolean>([['', false]]);
+  const isGone = (path: string): boolean => {
+    if (path === '' || present.has(path)) return false;
+    const folder = folderOf(path);
+    return entered.has(folder) || isFolderGone(folder);
+  };
+  const isFolderGone = (folder: string): boolean => {
+    const known = folders.get(folder);
+    if (known !== undefined) return known;
+    const gone = isGone(folder) || (present.has(folder) && !seen.has(folder));
+    folders.set(folder, gone);
+    return gone;
+  };
+  return isGone;
 }

@@ -1,6 +1,7 @@
 /** Reads one captured database into chunks: a page each. */
 import { messageOf } from '@opencrane/kit/errors.ts';
 import { type Entry, type FileEntry, isFile } from '../tree/entries.ts';
+import type { Breather } from './breather.ts';
 import type { ContentWriter } from './content-writer.ts';
 import type { CapturedDatabase, PageRun } from './database-source.ts';
 
@@ -17,25 +18,39 @@ export async function readDatabase(
   writer: ContentWriter,
   captured: CapturedDatabase,
   parent: Entry | undefined,
+  breather: Breather,
   signal: AbortSignal,
 ): Promise<Pick<FileEntry, 'size' | 'chunkBytes' | 'chunks'>> {
   const { pages, pageBytes } = captured;
+  if (!Number.isInteger(pages) || !Number.isInteger(Math.log2(pageBytes)))
+    throw new LostCapture(`it is of ${pages} pages of ${pageBytes} bytes`);
   const chunks = new Uint32Array(pages).fill(NONE);
   if (!captured.whole) {
     if (!isFile(parent) || parent.chunkBytes !== pageBytes) throw new LostCapture('it gave changes since nothing');
     chunks.set(parent.chunks.subarray(0, pages));
   }
   for await (const { page, bytes } of readable(captured.changes(signal), signal)) {
-    const count = bytes.length / pageBytes;
-    if (!Number.isInteger(count) || page + count > pages)
-      throw new LostCapture(`it gave ${bytes.length} bytes at ${page}`);
-    for (let run = 0; run < count; run += 1) {
-      if (!writer.fits(pageBytes)) await writer.flush();
-      chunks[page + run] = writer.store(bytes.subarray(run * pageBytes, (run + 1) * pageBytes));
-    }
+    if (breather.isDue) await breather.breathe(signal); // pages that are known cost no waiting
+    await storePages(writer, bytes, pageBytes, chunks, page);
   }
   if (chunks.includes(NONE)) throw new LostCapture(`it left out page ${chunks.indexOf(NONE)} of ${pages}`);
   return { size: pages * pageBytes, chunkBytes: pageBytes, chunks };
+}
+
+async function storePages(
+  writer: ContentWriter,
+  bytes: Uint8Array,
+  pageBytes: number,
+  chunks: Uint32Array,
+  first: number,
+): Promise<void> {
+  const count = bytes.length / pageBytes;
+  if (!Number.isInteger(count) || first + count > chunks.length)
+    throw new LostCapture(`it gave ${bytes.length} bytes at page ${first} of ${chunks.length}`);
+  for (let run = 0; run < count; run += 1) {
+    if (!writer.fits(pageBytes)) await writer.flush();
+    chunks[first + run] = writer.store(bytes.subarray(run * pageBytes, (run + 1) * pageBytes));
+  }
 }
 
 /** The same runs; what goes wrong with them is told from what goes wrong with the bucket. */

@@ -1,7 +1,7 @@
 /** One look at everything below a folder: what is there, and what does not look as it was seen last. */
 import { closeSync, constants, lstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
-import type { FolderEntry } from '../tree/entries.ts';
+import type { Entry, FolderEntry } from '../tree/entries.ts';
 import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
 import type { Breather } from './breather.ts';
 import { databaseBeside, isLeftOut } from './left-out.ts';
@@ -14,13 +14,20 @@ export type ScanPorts = {
   readonly breather: Breather;
   /** Whether a file or link looks as it was seen last. */
   isSeen(path: string, stats: Stats): boolean;
-  /** Whether a database was at this path in the snapshot before. */
-  wasDatabase(path: string): boolean;
+  /** What was at this path in the snapshot before. */
+  kindBefore(path: string): Entry['kind'] | undefined;
+  /**
+   * Folders in which something changed; what is in others is as it was. A folder that is new is looked at with all that is in
+   * it. Undefined: everything may have changed.
+   */
+  readonly within: Iterable<string> | undefined;
 };
 
 /** What was found. Paths are relative to the root, which is the empty path. */
 export type Scan = {
-  /** Everything that belongs in the tree. */
+  /** Folders whose names were read. */
+  readonly entered: Set<string>;
+  /** Everything in those that belongs in the tree. */
   readonly present: Set<string>;
   readonly folders: Map<string, FolderEntry>;
   /** Files and links that do not look as they were seen. */
@@ -47,6 +54,7 @@ export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan>
     });
   }
   const found: Scan = {
+    entered: new Set(),
     present: new Set(),
     folders: new Map(),
     changed: [],
@@ -55,23 +63,40 @@ export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan>
     unreadable: [],
   };
   const waiting: string[] = [];
-  enter(ports, '', found, waiting);
+  for (const folder of ports.within ?? ['']) enter(ports, nearestKnown(ports, folder), found, waiting);
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     for (const name of namesIn(ports, folder, found)) {
       if (breather.isDue) await breather.breathe(signal);
-      const path = folder === '' ? name : `${folder}/${name}`;
-      if (isLeftOut(path)) continue;
-      look(ports, path, found, waiting);
+      look(ports, pathIn(folder, name), found, waiting);
     }
   }
   return found;
 }
 
+/** The folder itself, or the nearest above it that is a folder and was one: whatever is new below is found from there. */
+function nearestKnown({ root, kindBefore }: ScanPorts, folder: string): string {
+  const parts = folder === '' ? [] : folder.split('/');
+  let nearest = '';
+  for (const part of parts) {
+    const next = pathIn(nearest, part);
+    if (kindBefore(next) !== 'folder' || folderAt(root, next) === undefined) break;
+    nearest = next;
+  }
+  return nearest;
+}
+
+function pathIn(folder: string, name: string): string {
+  return folder === '' ? name : `${folder}/${name}`;
+}
+
 function look(ports: ScanPorts, path: string, found: Scan, waiting: string[]): void {
+  if (isLeftOut(path)) return;
   const stats = statsOf(ports.root, path, found);
   if (!stats) return;
-  if (stats.isDirectory()) enter(ports, path, found, waiting);
-  else if (stats.isFile()) lookAtFile(ports, path, stats, found);
+  if (stats.isDirectory()) {
+    if (ports.within === undefined || ports.kindBefore(path) !== 'folder') enter(ports, path, found, waiting);
+    else take(ports, path, found);
+  } else if (stats.isFile()) lookAtFile(ports, path, stats, found);
   else if (stats.isSymbolicLink()) {
     found.present.add(path);
     found.links.add(path);
@@ -80,14 +105,32 @@ function look(ports: ScanPorts, path: string, found: Scan, waiting: string[]): v
   // Sockets, pipes and devices mean nothing without the process that made them.
 }
 
-/** A folder is taken as it is now, so that whatever is found in it has one. */
-function enter({ root }: ScanPorts, path: string, found: Scan, waiting: string[]): void {
-  const options = { bigint: true, throwIfNoEntry: false } as const;
-  const stats = path === '' ? statSync(root, options) : lstatSync(pathForSystem(`${root}/${path}`), options);
-  if (!stats?.isDirectory()) return;
-  found.present.add(path);
-  found.folders.set(path, { kind: 'folder', mode: Number(stats.mode) & 0o7777, time: timeOf(stats) });
+function enter(ports: ScanPorts, path: string, found: Scan, waiting: string[]): void {
+  if (found.entered.has(path) || !take(ports, path, found)) return;
+  found.entered.add(path);
   waiting.push(path);
+}
+
+/** A folder is taken as it is now, so that whatever is found in it has one. False when it is none any more. */
+function take({ root }: ScanPorts, path: string, found: Scan): boolean {
+  const folder = folderAt(root, path);
+  if (!folder) return false;
+  found.present.add(path);
+  found.folders.set(path, folder);
+  return true;
+}
+
+/** The folder at a path; undefined when there is none that may be seen. */
+function folderAt(root: string, path: string): FolderEntry | undefined {
+  const options = { bigint: true, throwIfNoEntry: false } as const;
+  try {
+    const stats = path === '' ? statSync(root, options) : lstatSync(pathForSystem(`${root}/${path}`), options);
+    if (!stats?.isDirectory()) return undefined;
+    return { kind: 'folder', mode: Number(stats.mode) & 0o7777, time: timeOf(stats) };
+  } catch (cause) {
+    if (isGone(cause) || isForbidden(cause)) return undefined;
+    throw cause;
+  }
 }
 
 function lookAtFile(ports: ScanPorts, path: string, stats: Stats, found: Scan): void {
@@ -95,7 +138,7 @@ function lookAtFile(ports: ScanPorts, path: string, stats: Stats, found: Scan): 
   // Names come in order, so a database comes before what is beside it.
   if (beside !== undefined && found.databases.includes(beside)) return;
   found.present.add(path);
-  if (ports.wasDatabase(path)) found.databases.push(path);
+  if (ports.kindBefore(path) === 'database') found.databases.push(path);
   else if (ports.isSeen(path, stats)) return;
   else if (stats.size % SMALLEST_PAGE_BYTES === 0 && stats.size > 0 && beginsAsDatabase(ports.root, path))
     found.databases.push(path);
@@ -129,25 +172,23 @@ function statsOf(root: string, path: string, found: Scan): Stats | undefined {
   }
 }
 
-/** One that cannot be opened now is read later, which says so. */
+/** One that cannot be read now is read later, which says so. */
 function beginsAsDatabase(root: string, path: string): boolean {
-  let file: number;
+  let file: number | undefined;
   try {
     file = openSync(pathForSystem(`${root}/${path}`), READ_FLAGS);
-  } catch {
-    return false;
-  }
-  try {
     const start = Buffer.alloc(MAGIC.length);
     return readSync(file, start, 0, MAGIC.length, 0) === MAGIC.length && start.toString('latin1') === MAGIC;
+  } catch {
+    return false;
   } finally {
-    closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
 }
 
 /** Whether a path led nowhere: something on it was removed or replaced after it was seen. */
 export function isGone(thrown: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(thrown));
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(thrown));
 }
 
 /** Whether a path may not be read. */

@@ -71,11 +71,13 @@ const edits: { readonly [What in Edit['do']]: (place: Place) => void } = {
     room(path);
     writeFileSync(path, number % 3 === 0 ? Buffer.alloc(size, number) : noise(size));
   },
-  append: ({ path, number }) => appendFileSync(path, noise(number)),
-  patch({ path, at, number }) {
+  append({ path, number }) {
+    if (!isDatabase(path)) appendFileSync(path, noise(number));
+  },
+  patch({ path, number }) {
     const content = readFileSync(path);
     content[number % Math.max(1, content.length)] = number & 255;
-    if (!at.endsWith('sqlite')) writeFileSync(path, content);
+    if (!isDatabase(path)) writeFileSync(path, content);
   },
   remove: ({ path }) => rmSync(path, { recursive: true, force: true }),
   rename: ({ path, root, to }) => renameSync(path, join(root, to)),
@@ -91,6 +93,11 @@ const edits: { readonly [What in Edit['do']]: (place: Place) => void } = {
   },
   rows: ({ path, number }) => rows(path, number),
 };
+
+/** Only SQLite writes to those. */
+function isDatabase(path: string): boolean {
+  return readFileSync(path).toString('latin1', 0, 15) === 'SQLite format 3';
+}
 
 /** Makes an edit; one that cannot be (the place is taken by a folder, say) does nothing. */
 function make(root: string, edit: Edit): void {
@@ -114,30 +121,72 @@ function rows(path: string, number: number): void {
   database.close();
 }
 
-test('whatever happens to a folder, each of its snapshots brings it back exactly', async () => {
-  const step = fc.record({
-    edits: fc.array(edit, { minLength: 1, maxLength: 8 }),
-    next: fc.constantFrom('goes on', 'goes on', 'restarts', 'restarts without its log', 'captures forget' as const),
+/** The folders that hear of an edit. */
+function foldersOf({ at, to }: Edit): string[] {
+  return [at, to].flatMap((path) => {
+    const parts = path.split('/');
+    return parts.map((_, depth) => parts.slice(0, depth).join('/'));
   });
+}
+
+const step = fc.record({
+  edits: fc.array(edit, { minLength: 1, maxLength: 8 }),
+  next: fc.constantFrom('goes on', 'goes on', 'restarts', 'restarts without its log', 'captures forget' as const),
+  isHeard: fc.boolean(),
+});
+
+/** Some edits, a snapshot, and so on; the agent may be another one after each. */
+async function live(
+  state: TestState,
+  steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
+): Promise<void> {
+  let snapshotter = await state.open();
+  for (const { edits, next, isHeard } of steps) {
+    for (const one of edits) make(state.root, one);
+    await state.take(snapshotter, 'request', isHeard ? edits.flatMap(foldersOf) : undefined);
+    if (next === 'restarts without its log') rmSync(state.beside('seen.jsonl'), { force: true });
+    state.capture.isForgetful = next === 'captures forget';
+    if (next.startsWith('restarts')) snapshotter = await state.open();
+  }
+}
+
+test('whatever happens to a folder, each of its snapshots brings it back exactly', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 5 }), async (steps) => {
       const state = await TestState.make();
       try {
-        let snapshotter = await state.open();
-        for (const { edits, next } of steps) {
-          for (const one of edits) make(state.root, one);
-          await state.take(snapshotter);
-          if (next === 'restarts without its log') rmSync(state.beside('seen.jsonl'), { force: true });
-          state.capture.isForgetful = next === 'captures forget';
-          if (next.startsWith('restarts')) snapshotter = await state.open();
-        }
+        await live(state, steps);
         for (const name of state.taken.keys()) await state.assertRestores(name);
       } finally {
         state.end();
       }
     }),
-    { numRuns: 15 },
+    { numRuns: 20 },
   );
+});
+
+test('where it is said which folders changed, no other is looked at, and what is new in them is found whole', async () => {
+  const state = await newState();
+  const at = (path: string) => join(state.root, path);
+  for (const folder of ['one/deep', 'two', 'three']) mkdirSync(at(folder), { recursive: true });
+  for (const path of ['one/deep/a', 'two/a', 'three/a']) writeFileSync(at(path), 'old');
+  rows(at('two/x.sqlite'), 1);
+  const snapshotter = await state.open();
+  await state.take(snapshotter);
+  writeFileSync(at('one/deep/a'), 'unheard of');
+  rmSync(at('three'), { recursive: true });
+  writeFileSync(at('three'), 'a file now');
+  mkdirSync(at('four/new/deep'), { recursive: true });
+  writeFileSync(at('four/new/deep/a'), 'new');
+  rows(at('two/x.sqlite'), 2); // of databases it need not be said
+  const taken = await state.take(snapshotter, 'change', ['', 'four/new', 'five/that/is/not/there']);
+  const restored = await state.restore(taken?.manifest ?? assert.fail());
+  const read = (path: string) => readFileSync(join(restored, path), 'utf8');
+  assert.deepEqual([read('one/deep/a'), read('three'), read('four/new/deep/a')], ['old', 'a file now', 'new']);
+  assert.deepEqual(readFileSync(join(restored, 'two/x.sqlite')), readFileSync(at('two/x.sqlite')));
+  assert.equal(await state.take(snapshotter, 'change', []), undefined);
+  assert.ok(await state.take(snapshotter, 'change'));
+  await state.assertNewestIsNow();
 });
 
 test('a long history goes through several full manifests, and its tables do not grow with it', async () => {
@@ -320,6 +369,7 @@ test('a database that cannot be captured keeps what the snapshot before has of i
     appendFileSync(join(state.root, 'a'), failsIn);
     const result = await state.take(snapshotter);
     assert.deepEqual(result?.unread, [{ path: 'x.sqlite', why: 'the page is unreadable' }]);
+    if (failsIn === 'changes') assert.deepEqual(state.capture.released.at(-1), [path, false]);
     const restored = await state.restore(result.manifest);
     const old = await state.restore(first.manifest);
     assert.deepEqual(readFileSync(join(restored, 'x.sqlite')), readFileSync(join(old, 'x.sqlite')));

@@ -9,6 +9,7 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
+import { Compaction, type CompactPorts } from '../compact/compaction.ts';
 import type { SnapshotReason, Summary } from '../format/manifest.ts';
 import type { TreeChange } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
@@ -34,8 +35,17 @@ export type SnapshotPorts = {
   readonly onStep: (step: string) => Promise<void> | void;
 };
 
-/** Why a snapshot is taken. `change` leaves out what only got a new time; the others store it too. */
-export type SnapshotRequest = { readonly reason: SnapshotReason; readonly openclawVersion: string | null };
+/** Why a snapshot is taken, and of what. */
+export type SnapshotRequest = {
+  /** `change` leaves out what only got a new time; the others store it too. */
+  readonly reason: SnapshotReason;
+  readonly openclawVersion: string | null;
+  /**
+   * Folders in which something changed since the last call that did not fail, relative to the root; not those above or below.
+   * What is in others is taken for what it was, which spares looking: 0.2 s for 50,000 files. Not given: all are looked at.
+   */
+  readonly within?: Iterable<string>;
+};
 
 /** A snapshot that was taken. */
 export type SnapshotResult = {
@@ -57,6 +67,7 @@ export class Snapshotter {
   readonly #ports: SnapshotPorts;
   readonly #log: SeenLog;
   readonly #tip: Tip;
+  readonly #compaction = new Compaction();
   #seen: Seen;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -105,18 +116,21 @@ export class Snapshotter {
     const writer = new ContentWriter({ vault, tree, sequence: ref.sequence, onPack, signal });
     let isStored = false;
     try {
-      const gathered = await gather({ ...this.#ports, tree, seen: this.#seen, writer, captures, signal });
+      const { within } = request;
+      const gathered = await gather({ ...this.#ports, tree, seen: this.#seen, within, writer, captures, signal });
+      const { newBytes: changedBytes } = writer;
+      const change = await this.#compacted(gathered, request, { vault, tree, writer, newPacks: before.packs, signal });
       await writer.finish();
       await onStep('snapshot:packs');
       const { unsteady, unread } = gathered;
-      const { newBytes: changedBytes, packedBytes } = writer;
+      const { packedBytes } = writer;
       if (!isWorthStoring(gathered, request)) {
         isStored = true; // in the snapshot before
         await this.#remember(gathered, gathered.change.set);
         this.#tip.forget(before);
         return undefined;
       }
-      const next = { ref, ...request, ...gathered, newPacks: before.packs, changedBytes, packedBytes };
+      const next = { ref, ...request, ...gathered, change, newPacks: before.packs, changedBytes, packedBytes };
       const manifestBytes = await this.#tip.append(next, onStep, signal);
       isStored = true;
       await onStep('snapshot:head');
@@ -140,6 +154,17 @@ export class Snapshotter {
     } finally {
       await captures.release(isStored);
     }
+  }
+
+  /** What changes, and what is moved with it. Whoever asked for a snapshot waits for nothing more than that. */
+  async #compacted(
+    gathered: Gathered,
+    request: SnapshotRequest,
+    ports: Omit<CompactPorts, 'change'>,
+  ): Promise<TreeChange> {
+    const { change } = gathered;
+    if (request.reason !== 'change' || !isWorthStoring(gathered, request)) return change;
+    return this.#compaction.compact({ ...ports, change });
   }
 
   /** After a failure the newest snapshot may be another one than we know. */

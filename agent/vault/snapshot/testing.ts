@@ -62,8 +62,13 @@ export class TestState {
   }
 
   /** Takes a snapshot, and remembers what the folder looked like. */
-  async take(snapshotter: Snapshotter, reason: SnapshotReason = 'request'): Promise<SnapshotResult | undefined> {
-    const result = await snapshotter.snapshot({ reason, openclawVersion: '2026.9.6' }, never);
+  async take(
+    snapshotter: Snapshotter,
+    reason: SnapshotReason = 'request',
+    within?: Iterable<string>,
+  ): Promise<SnapshotResult | undefined> {
+    const request = { reason, openclawVersion: '2026.9.6', ...(within && { within }) };
+    const result = await snapshotter.snapshot(request, never);
     if (result) this.taken.set(result.manifest, listTree(this.root));
     return result;
   }

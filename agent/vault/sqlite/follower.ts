@@ -14,11 +14,14 @@ import type { Transaction } from './transaction-reader.ts';
 import type { WalFile } from './wal-file.ts';
 import { sameIndex, type WalIndex } from './wal-index.ts';
 
-/** Frames between two looks from which on the next look is urgent: SQLite restarts a WAL after 1,000 by default. */
-const burstFrames = 250;
+/** What a look that lost the thread counts for: more than could be seen. */
+const tooManyFrames = 10_000;
 
-/** How a look went. `'burst'`: much is being written; look again soon. `'unclear'`: see catchUp. */
-export type Look = 'calm' | 'burst' | 'unclear';
+/** How far ahead of what is committed we look for a transaction that is still being written. */
+const aheadFrames = 250;
+
+/** Whether a look came to an end; `'unclear'`: see catchUp. */
+export type Look = 'clear' | 'unclear';
 
 /** Follows one database from a position, if one is given. */
 export class Follower {
@@ -28,6 +31,7 @@ export class Follower {
   #wal: { readonly file: WalFile; readonly index: WalIndex } | undefined;
   #frames: CountedFrames | undefined;
   #position: Position | undefined;
+  #written = 0;
 
   constructor(path: string, clock: Clock, ledger: Pick<ChangeLedger, 'changed' | 'lost'>, since?: Position) {
     this.#path = path;
@@ -41,6 +45,11 @@ export class Follower {
     return this.#position;
   }
 
+  /** Frames that were seen to be written, in all looks: how urgent the next one is. */
+  get written(): number {
+    return this.#written;
+  }
+
   /** The frames that count at `position`; undefined when there are none. */
   get frames(): ImageFrames | undefined {
     if (!this.#wal || !this.#frames) return undefined;
@@ -51,8 +60,9 @@ export class Follower {
     const file = stampOf(this.#path, this.#clock.now());
     const known = file && this.#position && isSameFile(this.#position.file, file) ? this.#position : undefined;
     if (!file || !known || (!this.#wal && !this.#isAlone(known, file))) return await this.#lookAnew();
-    const committed = this.#wal ? await this.#goOn(known) : 0;
-    return committed === undefined ? await this.#lookAnew() : this.#calmOrBurst(committed);
+    if (this.#wal && !(await this.#goOn(known))) return await this.#lookAnew();
+    if (this.#isMoreAhead()) this.#written += aheadFrames;
+    return 'clear';
   }
 
   /** Takes the database file's times anew. Only under a pin, and when there are no frames: then nobody can be writing it. */
@@ -73,54 +83,56 @@ export class Follower {
     return known.wal === null && !statOf(walPath(this.#path)) && sameContent(known.file, file);
   }
 
-  /** Goes on in the generation that is being read; resolves with how many frames are new, or undefined if it is not that. */
-  async #goOn(known: Position): Promise<number | undefined> {
+  /** Goes on in the generation that is being read; false when it is another now. */
+  async #goOn(known: Position): Promise<boolean> {
     const [wal, frames] = [this.#wal, this.#frames];
     const index = wal?.file.isThere() ? wal.file.index() : undefined;
-    if (!wal || !index || index === 'torn' || !known.wal) return undefined;
-    if (sameIndex(index, wal.index)) return 0;
+    if (!wal || !index || index === 'torn' || !known.wal) return false;
+    if (sameIndex(index, wal.index)) return true;
     const { salt1, salt2 } = frames?.reader.generation ?? {};
     const isSame = salt1 === index.salt1 && salt2 === index.salt2;
     const transactions = frames && isSame ? await readTo(wal.file, frames, index) : undefined;
-    if (!transactions) return undefined;
+    if (!transactions) return false;
     const { frame, checksum, pages } = index;
     this.#wal = { file: wal.file, index };
     this.#position = { ...known, pages, wal: { ...known.wal, frame, checksum } };
-    return this.#count(transactions);
+    this.#count(transactions);
+    return true;
   }
 
   async #lookAnew(): Promise<Look> {
     await this.close();
-    const found = await catchUp(this.#path, this.#clock, this.#position);
+    const since = this.#position;
+    const found = await catchUp(this.#path, this.#clock, since);
     if (found === 'unclear') return found;
     if (found === 'none') {
       this.#position = undefined;
       this.#ledger.lost();
-      return 'calm';
+      return 'clear';
     }
     this.#wal = found.wal;
     this.#frames = found.frames;
     this.#position = found.position;
-    if (!found.changes) this.#ledger.lost();
-    return this.#calmOrBurst(this.#count(found.changes ?? []));
+    if (found.changes) this.#count(found.changes);
+    else {
+      this.#ledger.lost();
+      if (since) this.#written += tooManyFrames;
+    }
+    return 'clear';
   }
 
-  #count(transactions: readonly Transaction[]): number {
-    let frames = 0;
+  #count(transactions: readonly Transaction[]): void {
     for (const { pages, databasePages } of transactions) {
       this.#ledger.changed(pages, databasePages);
-      frames += pages.length;
+      this.#written += pages.length;
     }
-    return frames;
   }
 
-  /** A burst: much was committed, or is about to be, since frames lie in the WAL before their transaction is committed. */
-  #calmOrBurst(committed: number): Look {
-    if (committed >= burstFrames) return 'burst';
-    if (!this.#wal) return 'calm';
+  /** Frames of a large transaction lie in the WAL before it is committed. */
+  #isMoreAhead(): boolean {
+    if (!this.#wal) return false;
     const { file, index } = this.#wal;
     const generation = this.#frames?.reader.generation ?? file.generation();
-    const ahead = generation?.salt1 === index.salt1 && file.hasFrame(generation, index.frame + burstFrames);
-    return ahead ? 'burst' : 'calm';
+    return generation?.salt1 === index.salt1 && file.hasFrame(generation, index.frame + aheadFrames);
   }
 }

@@ -11,17 +11,9 @@ import { join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { CapturedDatabase, DatabaseCapture, DatabasePosition } from '../snapshot/database-source.ts';
+import { LookPauses } from './look-pauses.ts';
 import { Pins } from './pins.ts';
 import { TrackedDatabase } from './tracked-database.ts';
-
-/**
- * Between two looks. A WAL is restarted after 1,000 frames (SQLite's default, and OpenClaw's), and the thread is lost when
- * that many and more come within one interval: 16 MB/s of pages of 4 KiB.
- */
-const lookMillis = 250;
-
-/** Between two looks while a burst lasts. */
-const burstMillis = 10;
 
 /** What captures need. */
 export type SqliteCaptureOptions = {
@@ -86,21 +78,16 @@ export class SqliteCapture implements DatabaseCapture {
   }
 
   async #keepLooking(): Promise<void> {
+    const { clock, log } = this.#options;
     const { signal } = this.#closing;
-    for (let pause = lookMillis; !signal.aborted; ) {
-      await this.#options.clock.sleep(pause, signal).catch(() => {});
-      pause = lookMillis;
-      for (const [path, tracked] of this.#tracked) if (await this.#seesBurst(path, tracked)) pause = burstMillis;
-    }
-  }
-
-  /** A look that fails costs at most a whole capture: the next capture looks again, and says what is wrong. */
-  async #seesBurst(path: string, tracked: TrackedDatabase): Promise<boolean> {
-    try {
-      return (await tracked.look()) === 'burst';
-    } catch (cause) {
-      this.#options.log.debug({ err: cause, path }, 'looking at a database failed');
-      return false;
+    const looks = new LookPauses();
+    for (let pause = looks.next([], clock.monotonic()); !signal.aborted; ) {
+      await clock.sleep(pause, signal).catch(() => {});
+      for (const [path, tracked] of this.#tracked) {
+        // It costs at most a whole capture: the next capture looks again, and says what is wrong.
+        await tracked.look().catch((err) => log.debug({ err, path }, 'looking at a database failed'));
+      }
+      pause = looks.next([...this.#tracked.values()], clock.monotonic());
     }
   }
 }

@@ -1,6 +1,6 @@
 /** A process that writes a database in every way that could upset a capture: `node testing-writer.ts ORDER` (see testing.ts). */
 import { DatabaseSync } from 'node:sqlite';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { WriterOrder } from './testing.ts';
 
 // The parent made it.
@@ -79,8 +79,8 @@ while (!stopped) {
   database.exec(`UPDATE counter SET value = (SELECT count(*) FROM entry) WHERE name = 'entries'`);
   move.run(sequence, 'second');
   database.exec('COMMIT');
-  if (process.connected) process.send?.(sequence);
-  await setImmediate();
+  process.send?.(sequence, () => {}); // the test may have ended
+  await setTimeout(random(3)); // leaves the other processes of the test some of the machine
 }
 database.close();
 process.exit();

@@ -117,7 +117,7 @@ export type WriterOrder = {
   readonly cachePages: number;
 };
 
-/** A process that writes without a pause, and tells after each transaction how far it is. */
+/** A process that writes all the time, and tells after each transaction how far it is. */
 export class Writer {
   readonly #child: ChildProcess;
   /** The last transaction that it was told is committed. */

@@ -14,7 +14,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { CapturedDatabase, DatabasePosition } from '../snapshot/database-source.ts';
 import { type Captured, capturedInMemory, HeldCapture } from './captured.ts';
 import { ChangeLedger } from './change-ledger.ts';
-import { grainMillis, openIfThere, replacedMeanwhile } from './files.ts';
+import { grainMillis, openIfThere, pageBytesOf, replacedMeanwhile } from './files.ts';
 import { Follower, type Look } from './follower.ts';
 import { FramesGone } from './image.ts';
 import type { Pin, Pins } from './pins.ts';
@@ -62,7 +62,12 @@ export class TrackedDatabase {
   /** Keeps up with the database; see Follower.look. While a capture is made, that looks. */
   async look(): Promise<Look> {
     if (this.#out instanceof HeldCapture) await this.#out.releaseIfIdle();
-    return this.#turns > 0 ? 'calm' : await this.#inTurn(() => this.#follower.look());
+    return this.#turns > 0 ? 'clear' : await this.#inTurn(() => this.#follower.look());
+  }
+
+  /** See Follower.written. */
+  get written(): number {
+    return this.#follower.written;
   }
 
   /** Lets go of the database's files. */
@@ -116,6 +121,8 @@ export class TrackedDatabase {
     if (!file) return undefined;
     let [pin, kept]: [Pin | undefined, boolean] = [undefined, false];
     try {
+      // Looked at first: a file that is empty may be locked for other reasons, and is none either way.
+      if (pageBytesOf(file) === undefined) return undefined;
       pin = await this.#ports.pins.take(this.#path, signal);
       const position = pin && (await this.#lookUnderPin(file, signal));
       if (!pin || !position) return undefined;

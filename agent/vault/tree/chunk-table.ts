@@ -61,9 +61,10 @@ export class ChunkTable {
       target.writeUInt32LE(this.#names[chunk * NAME_WORDS + word] ?? 0, at + word * 4);
   }
 
-  /** Forgets every chunk from this number on. */
+  /** Forgets every chunk from this number on. If there is any, all the others are found again. */
   truncate(count: number): void {
-    this.#count = Math.min(this.#count, count);
+    if (count >= this.#count) return;
+    this.#count = count;
     this.#reindex(() => true);
   }
 

@@ -2,9 +2,9 @@
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { readFrames, type WantedFrames } from '../format/pack-reader.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
+import { onlyDamage } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
 import { sealedBytes } from './needed-frames.ts';
-import { onlyDamage } from './walk-chain.ts';
 
 /** A pack with frames that cannot be read. */
 export type DamagedPack = {

@@ -8,6 +8,7 @@ import type { ManifestRef } from '../format/object-ids.ts';
 import { RowApplier } from '../tree/apply-rows.ts';
 import type { Pack } from '../tree/pack-table.ts';
 import { emptyTree, type TreeIndex } from '../tree/tree-index.ts';
+import { onlyDamage } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
 
 /** What was found of one manifest. */
@@ -109,10 +110,4 @@ function packOf(row: PackRow, tree: TreeIndex | undefined): Pack | undefined {
   if (row.length !== 4) return undefined;
   const [id, bytes, sealed, plain] = row;
   return { id, bytes, sealed: Uint32Array.from(sealed), plain: Uint32Array.from(plain) };
-}
-
-/** Rethrows all but damage. */
-export function onlyDamage(cause: unknown): OpenCraneError {
-  if (cause instanceof OpenCraneError && cause.code === 'data_loss') return cause;
-  throw cause;
 }
