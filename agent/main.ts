@@ -121,6 +121,7 @@ async function start(
     openclaw: {
       running: async () => (await openclaw.running()) !== undefined,
       wasStarted: () => openclaw.wasStarted(),
+      isDown: () => openclaw.isDown(),
       connect: (signal) => openclaw.connect(signal),
       restart: (reason, whileStopped, signal) => openclaw.restart(reason, whileStopped, signal),
     },

@@ -12,12 +12,12 @@ import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
 import { faultPoint } from '../fault-point.ts';
-import { isLauncherAway } from '../launcher/client.ts';
 import { composeManaged } from './base-config.ts';
 import type { Change, Pushed, PushPorts } from './change.ts';
 import { type ManagedRecord, textOf } from './config-files.ts';
 import { pushToRunning } from './config-push.ts';
 import { restartInto } from './config-restart.ts';
+import { isCutOff } from './cut-off.ts';
 import { driftOf, project } from './drift.ts';
 import { readOfferedDocument } from './offered-document.ts';
 import { formatPath } from './paths.ts';
@@ -109,12 +109,12 @@ export class ConfigApplier implements Applier {
     return this.#renderStopped(await this.#change(digest, offered), signal);
   }
 
-  /** A failure is an outcome. The agent's end is thrown, and that the launcher is away: neither says anything about it. */
+  /** A failure is an outcome. The agent's end is thrown, and what cut it off: neither says anything about it. */
   async #attempt(work: () => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
     try {
       return await work();
     } catch (cause) {
-      if (isAbort(cause) || signal.aborted || isLauncherAway(cause)) throw cause;
+      if (isAbort(cause) || signal.aborted || isCutOff(cause)) throw cause;
       const error = toOpenCraneError(cause, 'applying the configuration');
       if (error.code === 'internal') this.#ports.log.error({ err: error }, 'applying the configuration failed');
       return { state: 'failed', reason: error.reason, message: error.message, path: error.field };

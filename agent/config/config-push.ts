@@ -10,6 +10,7 @@ import type { GatewayConfig, GatewayConfigPatch } from '../openclaw/gateway-clie
 import { type Change, inEffect, type Pushed, type PushPorts, validated } from './change.ts';
 import { type ConfigFiles, textOf } from './config-files.ts';
 import { restartInto } from './config-restart.ts';
+import { assertOnItsWay, isCutOff } from './cut-off.ts';
 import type { Respelled } from './drift.ts';
 import { leavesOf, type Path, valueAt } from './paths.ts';
 import type { ConfigGateway } from './ports.ts';
@@ -44,6 +45,7 @@ async function connectWhenReady({ openclaw, clock, timeouts }: PushPorts, signal
       return await openclaw.connect(signal);
     } catch (cause) {
       if (isAbort(cause) || clock.monotonic() >= deadline) throw cause;
+      await assertOnItsWay(openclaw);
       await clock.sleep(CONNECT_EVERY_MILLIS, signal);
     }
   }
@@ -107,7 +109,7 @@ async function patchLive(
     const downtimeMillis = await inEffect(ports, { ...change, respelled }, timeoutMillis, signal);
     return { effect: restarts ? 'restart' : 'hot', downtimeMillis, respelled };
   } catch (cause) {
-    if (!isAbort(cause)) await putBack(files, edit);
+    if (!isAbort(cause) && !isCutOff(cause)) await putBack(files, edit);
     throw cause;
   }
 }
@@ -126,7 +128,7 @@ async function rewrite(
     const downtimeMillis = await inEffect(ports, change, ports.timeouts.restartMillis, signal);
     return { effect: downtimeMillis > 0 ? 'restart' : 'hot', downtimeMillis, respelled: change.respelled };
   } catch (cause) {
-    if (!isAbort(cause)) await ports.files.restoreLive(previousText);
+    if (!isAbort(cause) && !isCutOff(cause)) await ports.files.restoreLive(previousText);
     throw cause;
   }
 }

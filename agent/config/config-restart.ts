@@ -7,9 +7,9 @@
 import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { isAbort, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { faultPoint } from '../fault-point.ts';
-import { isLauncherAway } from '../launcher/client.ts';
 import { type Change, inEffect, type Pushed, type PushPorts, validated } from './change.ts';
 import { type LiveFile, textOf } from './config-files.ts';
+import { isCutOff } from './cut-off.ts';
 import { mergeThreeWays } from './three-way-merge.ts';
 
 /** Brings a change by one drained restart; an OpenClaw that is down already is only started. */
@@ -34,7 +34,7 @@ export async function restartInto(ports: PushPorts, change: Change, signal: Abor
     downtimeMillis += await inEffect(ports, change, timeouts.restartMillis, signal);
   } catch (cause) {
     // The attempt is on disk: the next try decides, of this agent or of the next.
-    if (isAbort(cause) || signal.aborted || isLauncherAway(cause)) throw cause;
+    if (isAbort(cause) || signal.aborted || isCutOff(cause)) throw cause;
     await openclaw.restart('back to the last good configuration', () => files.restoreLive(previousText), signal);
     await files.removeAttempt();
     throw new OpenCraneError(

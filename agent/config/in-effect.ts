@@ -1,6 +1,7 @@
 /** Waits until a running OpenClaw itself says that it serves with a document. */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { assertOnItsWay } from './cut-off.ts';
 import type { ConfigGateway, ConfiguredOpenClaw } from './ports.ts';
 
 /** Between two questions; each takes OpenClaw a few milliseconds. */
@@ -15,7 +16,7 @@ export type InEffectOptions = {
   readonly wanted: (document: Readonly<Record<string, unknown>>) => boolean;
 };
 
-/** Resolves with how long OpenClaw could not be reached meanwhile; throws `deadline_exceeded` when it does not come to pass. */
+/** Resolves with how long OpenClaw could not be reached meanwhile; throws `deadline_exceeded` when it does not come to pass, and what assertOnItsWay does. */
 export async function awaitInEffect(options: InEffectOptions, signal: AbortSignal): Promise<number> {
   const { openclaw, clock, timeoutMillis, wanted } = options;
   const deadline = clock.monotonic() + timeoutMillis;
@@ -40,6 +41,7 @@ export async function awaitInEffect(options: InEffectOptions, signal: AbortSigna
         downSince ??= clock.monotonic();
         await gateway?.close();
         gateway = undefined;
+        await assertOnItsWay(openclaw);
       }
       await clock.sleep(ASK_EVERY_MILLIS, signal);
     }

@@ -19,6 +19,8 @@ export interface ConfiguredOpenClaw {
   running(): Promise<boolean>;
   /** Whether it was ever started for this tenant; `restart` needs that. */
   wasStarted(): Promise<boolean>;
+  /** Whether nothing runs and nothing will, unless the agent starts it. Throws when the launcher is away. */
+  isDown(): Promise<boolean>;
   /** Connects; throws `unavailable` while nothing listens or the gateway starts. */
   connect(signal: AbortSignal): Promise<ConfigGateway>;
   /**

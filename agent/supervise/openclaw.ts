@@ -9,6 +9,7 @@ import type { OpenClawProcess } from '../openclaw/environment.ts';
 import type { GatewayClient } from '../openclaw/gateway-client.ts';
 import type { Startup } from '../openclaw/probes.ts';
 import type { OpenClawControl, RunningOpenClaw } from '../runtime/ports.ts';
+import { openclawState } from './launcher-view.ts';
 
 /** What the launcher does when told. */
 type LauncherOrders = Pick<LauncherClient, 'start' | 'stop' | 'status'>;
@@ -51,6 +52,11 @@ export class OpenClaw implements OpenClawControl {
   /** Whether it was ever started for this tenant, so that there is something to start again. */
   async wasStarted(): Promise<boolean> {
     return (await this.#ports.launcher.status()).started !== undefined;
+  }
+
+  /** Whether nothing runs and the launcher will start nothing by itself. */
+  async isDown(): Promise<boolean> {
+    return openclawState(await this.#ports.launcher.status()) === 'stopped';
   }
 
   connect(signal: AbortSignal): Promise<GatewayClient> {

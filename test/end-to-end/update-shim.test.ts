@@ -1,11 +1,11 @@
 /** `openclaw` as a tenant types it in their shell: `update` goes to the agent, all else to OpenClaw. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { processesOf } from '../fixtures/processes.ts';
 import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { openclaw as openclawIn } from '../fixtures/tenant-shell.ts';
 import { awaitTenant, settled, tenantScope } from '../fixtures/tenants.ts';
 
 let coordinator: CoordinatorProcess;
@@ -26,26 +26,7 @@ after(async () => {
   removeHome(coordinator.home);
 });
 
-/** Runs `openclaw` with the environment that `opencrane tenant shell` gives. */
-async function openclaw(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const { shellEnvironment, shellDirectory } = await coordinator.clients.tenants.getTenantAccess({ name: 'jente' });
-  const child = spawn('openclaw', args, {
-    cwd: shellDirectory,
-    env: { ...process.env, ...shellEnvironment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const collect = (data: Buffer) => {
-    output += data;
-  };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  return { code, output };
-}
+const openclaw = (...args: string[]) => openclawIn(coordinator.clients, 'jente', ...args);
 
 test('other commands reach OpenClaw unchanged: arguments, output and exit code', async () => {
   const version = await openclaw('--version');

@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import type { TenantFolders } from '@opencrane/agent/folders.ts';
 import { commandEnvironment, gatewayProcess, nodeFlags, openclawEntry } from '@opencrane/agent/openclaw/environment.ts';
 import { probeAll } from '@opencrane/agent/openclaw/probes.ts';
 import { awaitFact } from '../../fixtures/await-fact.ts';
+import { freePort } from '../../fixtures/free-port.ts';
 
 /** Starts it on a tenant's state and ends it again; resolves with the milliseconds until it was ready. */
 export async function startByHand(runtime: string, folders: TenantFolders): Promise<number> {
@@ -30,14 +30,4 @@ export async function startByHand(runtime: string, folders: TenantFolders): Prom
     child.kill('SIGTERM');
     await ended;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
