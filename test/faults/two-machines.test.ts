@@ -39,8 +39,8 @@ let second: SecondMachine;
 before(async () => {
   if (skip) return;
   const [server, proxies] = [gcs as GcsServer, toxiproxy as Toxiproxy]; // neither is a skip
-  const bucket = await server.bucket();
-  const address = (url: string) => `gs://${bucket}?endpoint=${url}`;
+  await server.bucket('acme-jente');
+  const address = (url: string) => `gs://acme-{tenant}?endpoint=${url}`;
   near = await TcpProxy.before(server.port);
   model = await ModelStandIn.listen();
   coordinator = await startCoordinator(await seededHome(), {
@@ -57,7 +57,7 @@ before(async () => {
     coordinator: await proxies.way(Number(coordinator.agentAddress.split(':').at(-1))),
   };
   second = await startSecondMachine(coordinator, 'jente', {
-    OPENCRANE_BUCKET: address(far.bucket.url),
+    OPENCRANE_BUCKET: address(far.bucket.url).replace('{tenant}', 'jente'),
     OPENCRANE_COORDINATOR: `127.0.0.1:${far.coordinator.port}`,
   });
   await watches(second);

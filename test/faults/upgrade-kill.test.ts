@@ -19,7 +19,11 @@ for (const step of [...forward, ...back]) {
   test(`killed at ${step}: ${isBack ? 'the old version serves again' : 'the new version serves'}`, async (t) => {
     const home = await seededHome();
     const once = join(home, 'killed');
-    const coordinator = await startCoordinator(home, { OPENCRANE_FAULT_AT: step, OPENCRANE_FAULT_ONCE: once });
+    const coordinator = await startCoordinator(home, {
+      OPENCRANE_FAULT_AT: step,
+      OPENCRANE_FAULT_ONCE: once,
+      OPENCRANE_SOAK_MS: '1000',
+    });
     t.after(async () => {
       assert.equal(await coordinator.stop(), 0);
       assert.deepEqual(processesOf(home), []);
