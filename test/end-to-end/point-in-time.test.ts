@@ -74,8 +74,8 @@ test('each of three states is restored exactly, whatever came after', async () =
 });
 
 test('in the place of the state: what was said later is gone, what was said before is there', async () => {
-  const { listed } = await coordinator.clients.vault.listSnapshots({ tenant: 'jente' });
-  const first = listed?.snapshots.toReversed().find(({ reason }) => reason === 'drain');
+  const { list } = await coordinator.clients.vault.listSnapshots({ tenant: 'jente' });
+  const first = list?.snapshots.toReversed().find(({ reason }) => reason === 'drain');
   assert.ok(first, 'a snapshot was taken at the first drain');
   await coordinator.clients.vault.restoreVault({
     tenant: 'jente',

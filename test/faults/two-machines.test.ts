@@ -64,15 +64,16 @@ before(async () => {
 });
 
 after(async () => {
+  if (!skip) {
+    await second.stop();
+    assert.equal(await coordinator.stop(), 0);
+    assert.deepEqual(processesOf(coordinator.home), []);
+    removeHome(coordinator.home);
+    await model.close();
+    await near.close();
+  }
   if (!('skip' in toxiproxy)) await toxiproxy.stop();
   if (!('skip' in gcs)) await gcs.stop();
-  if (skip) return;
-  await second.stop();
-  assert.equal(await coordinator.stop(), 0);
-  await model.close();
-  await near.close();
-  assert.deepEqual(processesOf(coordinator.home), []);
-  removeHome(coordinator.home);
 });
 
 /** A machine's disk, gateway and programs, whichever it is. */
