@@ -36,6 +36,7 @@ for (const millis of [20, 50]) {
     await way.delay(millis);
     const mount = await mountGcsfuse(way.url, await gcs.bucket());
     if ('skip' in mount) return t.skip(mount.skip);
+    mkdirSync(join(mount.path, 'jente')); // the agent makes none: where nothing is mounted it would fill the disk
     const model = await ModelStandIn.listen();
     const home = await seededHome();
     const environment = { OPENCRANE_BUCKETS: join(mount.path, '{tenant}') };
@@ -47,6 +48,13 @@ for (const millis of [20, 50]) {
     };
 
     let coordinator = await startCoordinator(home, environment);
+    t.after(async () => {
+      await coordinator.stop();
+      await model.close();
+      await mount.unmount();
+      assert.deepEqual(processesOf(home), []);
+      removeHome(home);
+    });
     await timed('first boot', () => readyTenant(coordinator, 'jente'));
     const revision = await set(coordinator.clients, tenantScope('jente'), model.configuration());
     await settled(coordinator.clients, 'jente', Kind.CONFIG, revision);
@@ -66,10 +74,5 @@ for (const millis of [20, 50]) {
     );
     assert.match(await signedIn(coordinator.clients, 'jente', (gateway) => conversation(gateway)), /heron/);
     assert.equal(await coordinator.stop(), 0);
-
-    await model.close();
-    await mount.unmount();
-    assert.deepEqual(processesOf(home), []);
-    removeHome(home);
   });
 }

@@ -138,6 +138,8 @@ test(`the machine dies ${kills} times under steady writes: at most 5 s of them a
       );
     }
     assert.equal(gatewaysOf(coordinator.home).length, 1);
+    const lost = answered.size - [...answered.keys()].filter((number) => there.has(number)).length;
+    t.diagnostic(`death ${kill}: ${answered.size} answered, ${lost} lost, worst so far ${Math.round(worst)} ms`);
   }
   await assertAllElseIsThere();
   t.diagnostic(`the oldest turn that was lost had been answered ${Math.round(worst)} ms before`);
