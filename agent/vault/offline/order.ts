@@ -5,7 +5,6 @@ import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
 import { type VaultCommand, VaultCommandSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { type BucketAddress, parseBucketAddress } from '../../bucket/open-bucket.ts';
-import { DEFAULT_RETENTION, parseRetention, type Retention } from '../prune/retention.ts';
 
 /** Where an archive goes. */
 export type ArchiveTarget = { readonly to: 'standard output' } | { readonly to: 'file'; readonly path: string };
@@ -18,7 +17,6 @@ export type Order = {
     | { readonly do: 'command'; readonly command: VaultCommand }
     | { readonly do: 'rotate'; readonly newKeyFile: string };
   readonly archive: ArchiveTarget | undefined;
-  readonly retention: Retention;
 };
 
 const options = {
@@ -27,17 +25,16 @@ const options = {
   command: { type: 'string' },
   output: { type: 'string' },
   'rotate-to': { type: 'string' },
-  retention: { type: 'string' },
 } as const;
 
 const USAGE =
   'node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE ' +
-  '(--command JSON [--output FILE|-] [--retention all=1d,hourly=7d,daily=30d] | --rotate-to NEW_KEY_FILE)';
+  '(--command JSON [--output FILE|-] | --rotate-to NEW_KEY_FILE)';
 
 /** Reads the arguments; says what is wrong with them. */
 export function parseOrder(words: readonly string[]): Order {
   const values = parse(words);
-  const { output, command, retention } = values;
+  const { output, command } = values;
   const newKeyFile = values['rotate-to'];
   if ((command === undefined) === (newKeyFile === undefined))
     throw wrongUse('one of --command and --rotate-to is needed');
@@ -48,7 +45,6 @@ export function parseOrder(words: readonly string[]): Order {
       newKeyFile === undefined ? { do: 'command', command: commandOf(command ?? '') } : { do: 'rotate', newKeyFile },
     archive:
       output === undefined ? undefined : output === '-' ? { to: 'standard output' } : { to: 'file', path: output },
-    retention: retention === undefined ? DEFAULT_RETENTION : parseRetention(retention, '--retention'),
   };
   const isExport = order.what.do === 'command' && order.what.command.command.case === 'export';
   if (isExport !== (order.archive !== undefined)) throw wrongUse('--output is for an export, which needs it');

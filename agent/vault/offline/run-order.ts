@@ -14,6 +14,7 @@ import type { Random } from '../format/object-ids.ts';
 import { rotateTenantKey } from '../keys/rotate.ts';
 import { readTenantKey, type TenantKey } from '../keys/tenant-key.ts';
 import { Pruner } from '../prune/prune.ts';
+import { DEFAULT_RETENTION } from '../prune/retention.ts';
 import { openVault, type Vault } from '../vault.ts';
 import { writeArchive } from './archive-output.ts';
 import { type BorrowPorts, withLease } from './borrowed-lease.ts';
@@ -91,15 +92,16 @@ async function openExisting({ bucket, randomBytes }: RunPorts, key: TenantKey, s
 }
 
 function commandPorts(
-  { archive, retention }: Order,
+  { archive }: Order,
   vault: Vault,
   { report, onStep, newId, clock }: RunPorts,
   assertHeld: () => void,
   pinned: VaultCommandPorts['pinned'],
 ): VaultCommandPorts {
   return {
-    ...{ vault, retention, pinned, assertHeld, report, onStep, newId, clock },
+    ...{ vault, pinned, assertHeld, report, onStep, newId, clock },
     pruner: new Pruner(vault),
+    retention: DEFAULT_RETENTION,
     live: undefined,
     folder: process.cwd(),
     scratchFolder: tmpdir(),

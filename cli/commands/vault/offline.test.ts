@@ -97,8 +97,8 @@ const verbs: readonly {
     exitCode: 0,
   },
   {
-    words: ['vault', 'prune', '--dry-run'],
-    command: { case: 'prune', value: { dryRun: true } },
+    words: ['vault', 'prune', '--dry-run', '--retention', 'all=6h,hourly=2d,daily=14d'],
+    command: { case: 'prune', value: { dryRun: true, retention: 'all=6h,hourly=2d,daily=14d' } },
     result: { case: 'pruned', value: { snapshots: 2n, objects: 5n, bytes: 7_000n, keptSnapshots: 40n } },
     online: { pruneVault: () => ({ pruned: { snapshots: 2n, objects: 5n, bytes: 7_000n, keptSnapshots: 40n } }) },
     exitCode: 0,
