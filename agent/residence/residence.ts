@@ -19,6 +19,7 @@ import type { Fence } from '../fence/fence.ts';
 import type { VaultSeen } from '../health/vault-component.ts';
 import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import type { Random } from '../vault/format/object-ids.ts';
+import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
 import { Pruner } from '../vault/prune/prune.ts';
 import { restore } from '../vault/restore/restore.ts';
@@ -190,7 +191,9 @@ export class Residence implements Part {
   #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
     const { folders, capture, clock, onStep } = this.#ports;
     const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep };
-    return Snapshotter.open(ports, epoch, signal);
+    return Snapshotter.open(ports, epoch, signal).catch(async (cause: unknown) => {
+      throw await withGoodSnapshot(vault, cause, signal);
+    });
   }
 
   #follow(snapshotter: Snapshotter): SnapshotLoop {

@@ -74,7 +74,10 @@ export function headReplayed(name: ObjectName, headSequence: number, newest: Obj
     'failed_precondition',
     'head_replayed',
     `${name} names snapshot ${headSequence}, but ${newest} was written after a newer one: an old head was put back`,
-    { field: name, mend: 'put the newest generation of the head back, or point the head at that snapshot' },
+    {
+      field: name,
+      mend: 'put the newest generation of the head back, or have "opencrane vault recover" make a good snapshot the newest',
+    },
   );
 }
 

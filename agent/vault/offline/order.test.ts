@@ -17,6 +17,11 @@ test('a rotation names the new key’s file', () => {
   assert.deepEqual(parseOrder([...vault, '--rotate-to', 'new']).what, { do: 'rotate', newKeyFile: 'new' });
 });
 
+test('a recovery names a snapshot, or the newest good one', () => {
+  assert.deepEqual(parseOrder([...vault, '--recover', 'newest']).what, { do: 'recover', sequence: undefined });
+  assert.deepEqual(parseOrder([...vault, '--recover', '41']).what, { do: 'recover', sequence: 41 });
+});
+
 test('an archive goes to a file or to standard output', () => {
   assert.deepEqual(parseOrder([...exporting, '--output', 'a.tar']).archive, { to: 'file', path: 'a.tar' });
   for (const output of [['--output', '-'], ['--output=-']]) {
@@ -33,6 +38,7 @@ const wrong: { reason: string; words: string[]; error: string; field?: string }[
     words: [...vault, '--command', '{"list":{}}', '--rotate-to', 'x'],
     error: 'usage',
   },
+  { reason: 'to recover what is no number', words: [...vault, '--recover', '0'], error: 'usage' },
   { reason: 'without a bucket', words: ['--key-file', 'key', '--command', '{"list":{}}'], error: 'usage' },
   { reason: 'without a key file', words: ['--bucket', '/b', '--command', '{"list":{}}'], error: 'usage' },
   {

@@ -211,6 +211,19 @@ test('a rotation that is begun again when it has ended is no error', async () =>
   of.end();
 });
 
+test('a head that is damaged is mended under the lease; the tenant’s agent then brings that snapshot back', async () => {
+  const of = await OfflineTenant.make();
+  writeFileSync(join(of.folder, 'vault', 'head'), 'nothing of use');
+  await assert.rejects(command(of, { list: {} }), { code: 'data_loss' });
+  const { result } = await run(['--bucket', of.folder, '--key-file', of.keyFile(), '--recover', 'newest']);
+  const { recovered } = result;
+  assert.deepEqual([recovered.changed, recovered.of.sequence, recovered.newest.sequence], [true, 2, 2]);
+  const { released, epoch, host } = of.lease;
+  assert.deepEqual([released, epoch, host], [true, 2, 'offline']);
+  assert.equal((await command(of, { list: {} })).result.list.snapshots.length, 2);
+  of.end();
+});
+
 function emptyFolder(of: OfflineTenant): string {
   mkdirSync(of.path('empty'), { recursive: true });
   return of.path('empty');
