@@ -189,8 +189,8 @@ export class Residence implements Part {
   }
 
   #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
-    const { folders, capture, clock, onStep } = this.#ports;
-    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep };
+    const { folders, capture, clock, onStep, log } = this.#ports;
+    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep, log };
     return Snapshotter.open(ports, epoch, signal).catch(async (cause: unknown) => {
       throw await withGoodSnapshot(vault, cause, signal);
     });
