@@ -16,6 +16,7 @@ import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { parseObjectName } from './bucket/layout.ts';
 import { openBucket } from './bucket/open-bucket.ts';
 import { BundleKeeper } from './bundles/bundle-keeper.ts';
 import { BundleShelf } from './bundles/bundle-shelf.ts';
@@ -150,6 +151,7 @@ async function start(
   const journal = await UpgradeJournal.open(folders.journal);
   const archive = vaultArchive({ residence: () => residing.residence, onStep: faultPoint, clock });
   const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
+  const pinned = async () => new Set((await kept.list()).map(({ stored }) => parseObjectName(stored)));
   const onStep = (step: string) => faultPoint(step);
   const timeouts = {
     readyMillis: settings.readyTimeoutMillis,
@@ -250,6 +252,8 @@ async function start(
         startedPid: observer.startedPid,
         starting: starting || exchanging,
       }),
+    mayPrune: () => !exchanging && journal.entry === undefined,
+    pinned,
     onChange: () => observer.look(),
     report: createReporter('boot', report, clock),
     onLost,
@@ -257,7 +261,8 @@ async function start(
   });
   const orders = new VaultOrders({
     ...residing,
-    kept,
+    retention: settings.retention,
+    pinned,
     folders,
     exchange: (work, signal) =>
       converger.exchange(async () => {

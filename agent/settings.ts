@@ -4,6 +4,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 import { parseBucketAddress } from './bucket/open-bucket.ts';
 import { DEFAULT_TTL_MILLIS } from './fence/terms.ts';
+import { DEFAULT_RETENTION, parseRetention } from './vault/prune/retention.ts';
 
 const schema = z.object({
   OPENCRANE_TENANT: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label'),
@@ -28,9 +29,11 @@ const schema = z.object({
   OPENCRANE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a new OpenClaw may take to become ready before an upgrade is rolled back. */
   OPENCRANE_READY_TIMEOUT_MS: z.coerce.number().int().positive().default(180_000),
-  /** How long a new OpenClaw must stay ready before an upgrade is kept. */
+  /** Which snapshots are kept, as `all=1d,hourly=7d,daily=30d`. */
+  OPENCRANE_RETENTION: z.string().optional(),
   /** How long the lease on the bucket outlives a machine that dies (docs/fence.md). */
   OPENCRANE_LEASE_TTL_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(DEFAULT_TTL_MILLIS),
+  /** How long a new OpenClaw must stay ready before an upgrade is kept. */
   OPENCRANE_SOAK_MS: z.coerce.number().int().nonnegative().default(10_000),
   /** OpenClaw's own drain budget is 315 s + 15 s to exit (measured on 2026.9.6). */
   OPENCRANE_DRAIN_MS: z.coerce.number().int().positive().default(330_000),
@@ -64,6 +67,10 @@ export function readAgentSettings(environment: NodeJS.ProcessEnv) {
     tokenFile: value.OPENCRANE_TOKEN_FILE,
     bucket: parseBucketAddress(value.OPENCRANE_BUCKET, 'OPENCRANE_BUCKET'),
     keyFile: value.OPENCRANE_KEY_FILE,
+    retention:
+      value.OPENCRANE_RETENTION === undefined
+        ? DEFAULT_RETENTION
+        : parseRetention(value.OPENCRANE_RETENTION, 'OPENCRANE_RETENTION'),
     leaseTtlMillis: value.OPENCRANE_LEASE_TTL_MS,
     gatewayPort: value.OPENCRANE_GATEWAY_PORT,
     logLevel: value.OPENCRANE_LOG_LEVEL,

@@ -133,6 +133,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     },
     environment: process.env,
     buckets: settings.buckets,
+    retention: settings.retention,
     logLevel: settings.logLevel,
     clock,
     random,

@@ -10,6 +10,7 @@ test('without flags and variables it is the folder below, and the documented por
     agentPort: 8721,
     database: resolve('.opencrane', 'coordinator.sqlite'),
     buckets: undefined,
+    retention: undefined,
     logLevel: 'info',
   });
 });
@@ -20,6 +21,7 @@ test('a flag wins over its variable, and a variable over the default', () => {
     OPENCRANE_AGENT_PORT: '9001',
     OPENCRANE_HOME: '/srv/crane',
     OPENCRANE_BUCKETS: 'gs://acme-{tenant}',
+    OPENCRANE_RETENTION: 'all=2d,hourly=7d,daily=90d',
   });
   assert.deepEqual(settings, {
     home: '/srv/crane',
@@ -27,6 +29,7 @@ test('a flag wins over its variable, and a variable over the default', () => {
     agentPort: 9001,
     database: 'postgres://db/x',
     buckets: 'gs://acme-{tenant}',
+    retention: 'all=2d,hourly=7d,daily=90d',
     logLevel: 'info',
   });
 });
@@ -41,6 +44,7 @@ const wrong = [
     variables: {},
     field: 'buckets',
   },
+  { reason: 'a retention that is none', args: ['--retention', '30d'], variables: {}, field: 'retention' },
   { reason: 'a level that there is not', args: ['--log-level', 'loud'], variables: {}, field: 'log-level' },
 ];
 

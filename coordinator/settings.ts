@@ -16,6 +16,13 @@ const settings = {
     variable: 'OPENCRANE_BUCKETS',
     schema: z.string().includes('{tenant}', 'must name the tenant, as in gs://acme-{tenant}').optional(),
   },
+  retention: {
+    variable: 'OPENCRANE_RETENTION',
+    schema: z
+      .string()
+      .regex(/^all=\d{1,5}[hd],hourly=\d{1,5}[hd],daily=\d{1,5}[hd]$/, 'must be as in all=1d,hourly=7d,daily=30d')
+      .optional(),
+  },
   'log-level': {
     variable: 'OPENCRANE_LOG_LEVEL',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -32,6 +39,8 @@ export type CoordinatorSettings = {
   readonly database: string;
   /** Address of a tenant's bucket, with `{tenant}` for its name; undefined for a folder beside the tenant's others. */
   readonly buckets: string | undefined;
+  /** Which snapshots agents keep, as `all=1d,hourly=7d,daily=30d`; undefined for their own default, which is this one. */
+  readonly retention: string | undefined;
   readonly logLevel: string;
 };
 
@@ -55,6 +64,7 @@ export function readCoordinatorSettings(args: readonly string[], environment: No
     agentPort: read('agent-port'),
     database: read('database') ?? join(home, 'coordinator.sqlite'),
     buckets: read('buckets'),
+    retention: read('retention'),
     logLevel: read('log-level'),
   };
 }

@@ -11,7 +11,7 @@ const healthy: Observations = {
   drift: [],
   disk: { freeBytes: 5e10, totalBytes: 1e11 },
   drained: false,
-  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 0 },
+  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 0, pruneTrouble: '' },
 };
 
 const { HEALTHY, STARTING, DEGRADED, FAILED, STOPPED } = ComponentState;
@@ -65,6 +65,7 @@ const cases: readonly {
         overdueMillis: 184_000,
         trouble: 'the bucket answers 503',
         unread: 0,
+        pruneTrouble: '',
       },
     },
     root: DEGRADED,
@@ -72,13 +73,15 @@ const cases: readonly {
   },
   {
     reason: 'one slow snapshot is no complaint',
-    change: { vault: { state: 'kept', unsavedMillis: 9_000, overdueMillis: 9_000, trouble: '', unread: 0 } },
+    change: {
+      vault: { state: 'kept', unsavedMillis: 9_000, overdueMillis: 9_000, trouble: '', unread: 0, pruneTrouble: '' },
+    },
     root: HEALTHY,
     openclaw: HEALTHY,
   },
   {
     reason: 'a file that could not be read shows: what is in the bucket is not all',
-    change: { vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 2 } },
+    change: { vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 2, pruneTrouble: '' } },
     root: DEGRADED,
     openclaw: HEALTHY,
   },

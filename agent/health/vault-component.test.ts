@@ -4,13 +4,8 @@ import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type VaultSeen, vaultStanding } from './vault-component.ts';
 
 const { HEALTHY, STARTING, DEGRADED } = ComponentState;
-const kept = (unsavedMillis: number, trouble = '', unread = 0, overdueMillis = unsavedMillis): VaultSeen => ({
-  state: 'kept',
-  unsavedMillis,
-  overdueMillis,
-  trouble,
-  unread,
-});
+const kept = (unsavedMillis: number, trouble = '', unread = 0, overdueMillis = unsavedMillis, pruneTrouble = '') =>
+  ({ state: 'kept', unsavedMillis, overdueMillis, trouble, unread, pruneTrouble }) satisfies VaultSeen;
 
 const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: string }[] = [
   { reason: 'within the goal there is nothing to say', seen: kept(4_999), state: HEALTHY, message: '' },
@@ -43,6 +38,12 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
     seen: kept(0, '', 2),
     state: DEGRADED,
     message: 'the newest snapshot lacks 2 files that could not be read',
+  },
+  {
+    reason: 'pruning that fails again and again lets the bucket grow without end',
+    seen: { ...kept(0), pruneTrouble: 'it answers 403' },
+    state: DEGRADED,
+    message: 'old snapshots are not removed: it answers 403',
   },
   {
     reason: 'a lease that another holds is waited for',

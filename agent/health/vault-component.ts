@@ -16,6 +16,8 @@ export type VaultSeen =
       readonly trouble: string;
       /** Files that the newest snapshot could not read. */
       readonly unread: number;
+      /** Why pruning fails again and again; empty when it does not. */
+      readonly pruneTrouble: string;
     };
 
 /** The most that a machine's death is to cost (DESIGN §5); from here on it is told. */
@@ -27,11 +29,13 @@ const LATE_MILLIS = 2 * GOAL_MILLIS;
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
-  const { unsavedMillis, overdueMillis, trouble, unread } = seen;
+  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
   const missing = unread === 0 ? '' : `the newest snapshot lacks ${unread} files that could not be read`;
-  const message = [late && trouble ? `${late}: ${trouble}` : late, missing].filter((part) => part !== '').join('; ');
-  const isBad = overdueMillis >= LATE_MILLIS || unread > 0;
+  const growing = pruneTrouble && `old snapshots are not removed: ${pruneTrouble}`;
+  const parts = [late && trouble ? `${late}: ${trouble}` : late, missing, growing];
+  const message = parts.filter((part) => part !== '').join('; ');
+  const isBad = overdueMillis >= LATE_MILLIS || unread > 0 || pruneTrouble !== '';
   return { state: isBad ? ComponentState.DEGRADED : ComponentState.HEALTHY, message };
 }
 

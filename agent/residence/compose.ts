@@ -6,7 +6,7 @@ import type { Lifecycle } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
-import type { Bucket } from '../bucket/bucket.ts';
+import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import { objectAt } from '../bucket/layout.ts';
 import { faultPoint } from '../fault-point.ts';
 import { Fence } from '../fence/fence.ts';
@@ -19,6 +19,7 @@ import { isLauncherAway, type LauncherClient } from '../launcher/client.ts';
 import type { AgentSettings } from '../settings.ts';
 import { readHead } from '../vault/format/head.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
+import { PruneLoop } from '../vault/schedule/prune-loop.ts';
 import { SqliteCapture } from '../vault/sqlite/sqlite-capture.ts';
 import { openVault } from '../vault/vault.ts';
 import { Residence } from './residence.ts';
@@ -34,6 +35,10 @@ export type ResidenceSurroundings = {
   readonly instance: string;
   readonly openclawVersion: () => string | null;
   readonly mayCapture: () => boolean;
+  /** Whether neither the state nor the version that runs on it is being exchanged. */
+  readonly mayPrune: () => boolean;
+  /** Snapshots that are kept at any age. */
+  readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
   readonly onChange: () => void;
   readonly report: ReportProgress;
   /** Called once, when another may run the tenant from now on. */
@@ -88,12 +93,26 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
     lockOpenClawOut,
     openclawVersion: around.openclawVersion,
     mayCapture: around.mayCapture,
+    pruneTrouble: () => pruning.trouble,
     onChange: around.onChange,
     report: around.report,
     onStep: faultPoint,
     clock,
     random,
     randomBytes,
+    log,
+  });
+  const pruning = new PruneLoop({
+    async prune(signal) {
+      const { pruner } = await residence.atHome();
+      const request = { retention: settings.retention, pinned: await around.pinned(), dryRun: false };
+      const assertHeld = () => fence.assertHeld();
+      return pruner.prune(request, { assertHeld, clock, onStep: faultPoint, report: () => {} }, signal);
+    },
+    mayPrune: around.mayPrune,
+    onTrouble: around.onChange,
+    clock,
+    random,
     log,
   });
   return {
@@ -103,6 +122,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
       await lifecycle.start({ name: 'database captures', stop: () => capture.close() });
       await lifecycle.start(fence);
       await lifecycle.start(residence);
+      await lifecycle.start(pruning);
     },
   };
 }

@@ -19,7 +19,9 @@ import type { Fence } from '../fence/fence.ts';
 import type { VaultSeen } from '../health/vault-component.ts';
 import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import type { Random } from '../vault/format/object-ids.ts';
+import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
+import { Pruner } from '../vault/prune/prune.ts';
 import { restore } from '../vault/restore/restore.ts';
 import { SnapshotLoop } from '../vault/schedule/snapshot-loop.ts';
 import type { DatabaseCapture } from '../vault/snapshot/database-source.ts';
@@ -41,6 +43,8 @@ export type ResidencePorts = {
   readonly openclawVersion: () => string | null;
   /** Whether databases may be held still for a moment now (undisturbed.ts). */
   readonly mayCapture: () => boolean;
+  /** Why pruning fails again and again; empty when it does not. */
+  readonly pruneTrouble: () => string;
   /** Told when what `seen` says may have changed. */
   readonly onChange: () => void;
   readonly report: ReportProgress;
@@ -54,7 +58,12 @@ export type ResidencePorts = {
 };
 
 /** Everything that is there once the tenant is at home. */
-type Home = { readonly vault: Vault; readonly snapshotter: Snapshotter; readonly snapshots: SnapshotLoop };
+type Home = {
+  readonly vault: Vault;
+  readonly pruner: Pruner;
+  readonly snapshotter: Snapshotter;
+  readonly snapshots: SnapshotLoop;
+};
 
 const RETRY = { firstMillis: 500, maxMillis: 10_000 };
 
@@ -86,14 +95,14 @@ export class Residence implements Part {
   }
 
   /** Resolves when the state on this disk is the tenant's newest. Only then may OpenClaw run. Rejects when the agent stops. */
-  atHome(): Promise<{ readonly vault: Vault }> {
+  atHome(): Promise<Pick<Home, 'vault' | 'pruner'>> {
     return this.#movedIn.promise;
   }
 
   get seen(): VaultSeen {
     if (this.#home === undefined) return this.#seen;
     const { trouble, ...standing } = this.#home.snapshots.standing;
-    return { state: 'kept', ...standing, trouble: trouble?.message ?? '' };
+    return { state: 'kept', ...standing, trouble: trouble?.message ?? '', pruneTrouble: this.#ports.pruneTrouble() };
   }
 
   /** Takes a snapshot now; undefined when nothing had changed since the newest. Waits until the tenant is at home. */
@@ -133,11 +142,12 @@ export class Residence implements Part {
     const epoch = await fence.whenHeld(signal);
     this.#tell({ state: 'waiting', why: 'opening the vault' });
     const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
-    await this.#bringState(vault, epoch, signal);
+    const pruner = new Pruner(vault);
+    await pruner.reading(() => this.#bringState(vault, epoch, signal));
     const snapshotter = await this.#openSnapshots(vault, epoch, signal);
     const snapshots = this.#follow(snapshotter);
     snapshots.start();
-    return { vault, snapshotter, snapshots };
+    return { vault, pruner, snapshotter, snapshots };
   }
 
   async #bringState(vault: Vault, epoch: number, signal: AbortSignal): Promise<void> {
@@ -179,9 +189,11 @@ export class Residence implements Part {
   }
 
   #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
-    const { folders, capture, clock, onStep } = this.#ports;
-    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep };
-    return Snapshotter.open(ports, epoch, signal);
+    const { folders, capture, clock, onStep, log } = this.#ports;
+    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep, log };
+    return Snapshotter.open(ports, epoch, signal).catch(async (cause: unknown) => {
+      throw await withGoodSnapshot(vault, cause, signal);
+    });
   }
 
   #follow(snapshotter: Snapshotter): SnapshotLoop {

@@ -25,11 +25,14 @@ export function vaultArchive({ residence, onStep, clock }: VaultArchivePorts): S
       throw new OpenCraneError('failed_precondition', 'nothing_to_keep', 'keeping the state: there is none yet');
     },
     async bring(stored, target, path, signal) {
-      const { vault } = await residence().atHome();
-      const snapshot = await findSnapshot(vault, { by: 'name', name: parseObjectName(stored) }, signal);
-      if (snapshot === undefined) throw new OpenCraneError('not_found', 'snapshot_not_found', `${stored} is not there`);
-      const request = { snapshot, target, ...(path !== undefined && { path }) };
-      await restore(vault, request, { clock, onStep, onProgress: () => {} }, signal);
+      const { vault, pruner } = await residence().atHome();
+      await pruner.reading(async () => {
+        const snapshot = await findSnapshot(vault, { by: 'name', name: parseObjectName(stored) }, signal);
+        if (snapshot === undefined)
+          throw new OpenCraneError('not_found', 'snapshot_not_found', `${stored} is not there`);
+        const request = { snapshot, target, ...(path !== undefined && { path }) };
+        await restore(vault, request, { clock, onStep, onProgress: () => {} }, signal);
+      });
     },
   };
 }

@@ -2,12 +2,10 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { VaultCommand, VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
-import { parseObjectName } from '../bucket/layout.ts';
+import type { ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
-import type { KeptStates } from '../runtime/kept-states.ts';
 import { carryOutVaultCommand } from '../vault/commands/carry-out.ts';
-import { Pruner } from '../vault/prune/prune.ts';
-import { DEFAULT_RETENTION } from '../vault/prune/retention.ts';
+import type { Retention } from '../vault/prune/retention.ts';
 import { writeLineage } from './lineage.ts';
 import type { Residence } from './residence.ts';
 
@@ -15,7 +13,9 @@ import type { Residence } from './residence.ts';
 export type VaultOrdersPorts = {
   readonly residence: Residence;
   readonly fence: Pick<Fence, 'assertHeld' | 'epoch'>;
-  readonly kept: Pick<KeptStates, 'list'>;
+  readonly retention: Retention;
+  /** Snapshots that are kept at any age. */
+  readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
   readonly folders: { readonly state: string; readonly lineage: string; readonly data: string; readonly tmp: string };
   /** Drains OpenClaw, does `work` while it is down and nobody else takes a snapshot, and starts it again. */
   readonly exchange: (work: () => Promise<void>, signal: AbortSignal) => Promise<{ readonly downtimeMillis: number }>;
@@ -32,7 +32,6 @@ export type VaultOrdersPorts = {
 export class VaultOrders {
   readonly #ports: VaultOrdersPorts;
   readonly #stop = new AbortController();
-  #pruner: Pruner | undefined;
 
   constructor(ports: VaultOrdersPorts) {
     this.#ports = ports;
@@ -45,10 +44,9 @@ export class VaultOrders {
 
   /** Carries one out, once the tenant is at home. */
   async carryOut(commandId: string, command: VaultCommand): Promise<VaultResult> {
-    const { residence, fence, kept, folders, sendArchive, onStep, newId, clock, report } = this.#ports;
+    const { residence, fence, retention, pinned, folders, sendArchive, onStep, newId, clock, report } = this.#ports;
     const { signal } = this.#stop;
-    const { vault } = await residence.atHome();
-    this.#pruner ??= new Pruner(vault);
+    const { vault, pruner } = await residence.atHome();
     const reporter = report();
     const setInDoubt = (restoring: boolean) =>
       writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch: fence.epoch, restoring });
@@ -57,9 +55,9 @@ export class VaultOrders {
         command,
         {
           vault,
-          pruner: this.#pruner,
-          retention: DEFAULT_RETENTION,
-          pinned: async () => new Set((await kept.list()).map(({ stored }) => parseObjectName(stored))),
+          pruner,
+          retention,
+          pinned,
           assertHeld: () => fence.assertHeld(),
           live: {
             folder: folders.state,

@@ -4,6 +4,9 @@
  */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ObjectName } from '../bucket/bucket.ts';
+import { objectAt } from '../bucket/layout.ts';
+
+const HEAD = objectAt({ kind: 'head' });
 
 /** The key is sound, but this vault has no slot for it. `present` are the ids of the keys that it has slots for. */
 export function wrongKey(keyId: string, present: readonly string[]): OpenCraneError {
@@ -15,11 +18,16 @@ export function wrongKey(keyId: string, present: readonly string[]): OpenCraneEr
   );
 }
 
+function bringBack(name: string): string {
+  const copy = 'bring it back from a copy of the bucket (an older generation of the object, if the bucket keeps them)';
+  return name === HEAD ? `${copy}, or have "opencrane vault recover" make a good snapshot the newest` : copy;
+}
+
 /** An object that others need is not there. */
 export function objectMissing(name: ObjectName | string, what: string): OpenCraneError {
   return new OpenCraneError('data_loss', 'object_missing', `${name} is missing: ${what}`, {
     field: name,
-    mend: 'bring it back from a copy of the bucket (an older generation of the object, if the bucket keeps them)',
+    mend: bringBack(name),
   });
 }
 
@@ -27,7 +35,7 @@ export function objectMissing(name: ObjectName | string, what: string): OpenCran
 export function objectShort(name: ObjectName, bytes: number, wanted: number): OpenCraneError {
   return new OpenCraneError('data_loss', 'object_short', `${name} ends after ${bytes} of ${wanted} bytes`, {
     field: name,
-    mend: 'bring it back from a copy of the bucket (an older generation of the object, if the bucket keeps them)',
+    mend: bringBack(name),
   });
 }
 
@@ -35,7 +43,7 @@ export function objectShort(name: ObjectName, bytes: number, wanted: number): Op
 export function objectDamaged(name: ObjectName, what: string, cause?: unknown): OpenCraneError {
   return new OpenCraneError('data_loss', 'object_damaged', `${name} is damaged: ${what}`, {
     field: name,
-    mend: 'bring it back from a copy of the bucket (an older generation of the object, if the bucket keeps them)',
+    mend: bringBack(name),
     cause,
   });
 }
@@ -74,7 +82,10 @@ export function headReplayed(name: ObjectName, headSequence: number, newest: Obj
     'failed_precondition',
     'head_replayed',
     `${name} names snapshot ${headSequence}, but ${newest} was written after a newer one: an old head was put back`,
-    { field: name, mend: 'put the newest generation of the head back, or point the head at that snapshot' },
+    {
+      field: name,
+      mend: 'put the newest generation of the head back, or have "opencrane vault recover" make a good snapshot the newest',
+    },
   );
 }
 

@@ -16,6 +16,7 @@ import { listSnapshots } from './history/find-snapshot.ts';
 import { restore } from './restore/restore.ts';
 import type { DatabaseCapture } from './snapshot/database-source.ts';
 import { Snapshotter } from './snapshot/snapshotter.ts';
+import { silent } from './snapshot/testing.ts';
 import { MemoryBucket, seededRandom, temporaryFolder, tenantKey } from './testing.ts';
 import { createVault, openVault, type Vault } from './vault.ts';
 
@@ -74,7 +75,15 @@ async function write(): Promise<MemoryBucket> {
   const root = join(folder.path, 'state');
   mkdirSync(join(root, 'agents/main'), { recursive: true });
   symlinkSync('agents/main', join(root, 'link'));
-  const ports = { vault, root, seenLog: join(folder.path, 'seen'), capture, clock: new FixedClock(), onStep: () => {} };
+  const ports = {
+    vault,
+    root,
+    seenLog: join(folder.path, 'seen'),
+    capture,
+    clock: new FixedClock(),
+    onStep: () => {},
+    log: silent,
+  };
   const snapshotter = await Snapshotter.open(ports, 7, never);
   for (const [count, files] of steps.entries()) {
     for (const [path, content] of Object.entries(files)) writeFileSync(join(root, path), content);

@@ -5,6 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '@opencrane/kit/clock.ts';
+import { createLogger } from '@opencrane/kit/logging.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import type { SnapshotReason } from './format/manifest.ts';
 import { type ManifestRef, manifestRef } from './format/object-ids.ts';
@@ -61,6 +62,13 @@ export class History<Place extends Bucket = MemoryBucket> {
   readonly taken: { readonly ref: ManifestRef; readonly tree: ReadonlyMap<string, Listed> }[] = [];
   /** Of the OpenClaw that serves. */
   version = '2026.9.6';
+  /** What was warned of. */
+  readonly warnings: string[] = [];
+  readonly log = createLogger({
+    program: 'test',
+    level: 'warn',
+    destination: { write: (line) => void this.warnings.push(JSON.parse(line).msg) },
+  });
   /** Throws what it likes at each step. */
   onStep: (step: string) => void = () => {};
   readonly #folder = temporaryFolder();
@@ -135,7 +143,8 @@ export class History<Place extends Bucket = MemoryBucket> {
     const { vault, state: root, clock } = this;
     const onStep = (step: string) => this.onStep(step);
     const capture = new CheckpointCapture();
-    return Snapshotter.open({ vault, root, seenLog: this.path('seen.jsonl'), capture, clock, onStep }, 1, never);
+    const ports = { vault, root, seenLog: this.path('seen.jsonl'), capture, clock, onStep, log: this.log };
+    return Snapshotter.open(ports, 1, never);
   }
 
   /** Asserts that a snapshot brings back the very folder. */

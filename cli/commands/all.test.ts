@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type FakeServices, runCli } from '../testing.ts';
 import { commands } from './all.ts';
 import { nameOf } from './command.ts';
@@ -71,7 +75,15 @@ const services: FakeServices = {
 };
 
 /** A use of each command that ends by itself; how many documents it writes. */
-const uses: Readonly<Record<string, { readonly words: readonly string[]; readonly documents?: 'lines' }>> = {
+type Use = {
+  readonly words: readonly string[];
+  readonly documents?: 'lines';
+  /** What the program says that opens a vault without a coordinator. */
+  readonly result?: object;
+};
+const inBucket = ['--bucket', './bucket', '--key-file', 'tenant.key'];
+const snapshot = { sequence: 41, takenAtMillis: 1_789_214_400_000 };
+const uses: Readonly<Record<string, Use>> = {
   status: { words: [] },
   events: { words: [], documents: 'lines' },
   'tenant create': { words: ['mees', '--no-wait'] },
@@ -101,10 +113,25 @@ const uses: Readonly<Record<string, { readonly words: readonly string[]; readonl
   'vault prune': { words: ['--tenant', 'jente'] },
   'vault export': { words: ['--tenant', 'jente', '--output', '/dev/null'] },
   'vault diff': { words: ['1', '2', '--tenant', 'jente'] },
+  'vault recover': { words: inBucket, result: { recovered: { of: snapshot, newest: snapshot, changed: true } } },
+  'vault rotate-key': {
+    words: [...inBucket, '--new-key-file', 'new.key'],
+    result: { rotated: { oldKey: '0123456789abcdef', newKey: 'fedcba9876543210', generation: 2 } },
+  },
   'audit list': { words: [] },
 };
 
-const environment = { EDITOR: 'true', PATH: process.env['PATH'] };
+const folder = mkdtempSync(join(tmpdir(), 'opencrane-commands-'));
+after(() => rmSync(folder, { recursive: true }));
+const standIn = fileURLToPath(new URL('../vault/stand-in.ts', import.meta.url));
+
+/** Where a use runs. */
+function worldOf({ result }: Use) {
+  const script = { say: [JSON.stringify({ result })], note: join(folder, 'note') };
+  writeFileSync(join(folder, 'script'), JSON.stringify(script));
+  const environment = { EDITOR: 'true', PATH: process.env['PATH'], STAND_IN: join(folder, 'script') };
+  return { environment, folder, offlineVault: [process.execPath, standIn] };
+}
 
 test('no two commands have one name', () => {
   const names = commands.map(nameOf);
@@ -131,7 +158,7 @@ for (const command of commands) {
   test(`${name} --json writes JSON and nothing else`, async () => {
     const use = uses[name];
     assert.ok(use, 'a use of every command is in the table');
-    const ran = await runCli([...name.split(' '), ...use.words, '--json'], services, { environment });
+    const ran = await runCli([...name.split(' '), ...use.words, '--json'], services, worldOf(use));
     assert.deepEqual({ exitCode: ran.exitCode, errors: ran.errors }, { exitCode: 0, errors: '' });
     const documents = use.documents === 'lines' ? ran.out.trimEnd().split('\n') : [ran.out];
     for (const document of documents) assert.doesNotThrow(() => JSON.parse(document), `not JSON: ${document}`);
@@ -143,7 +170,7 @@ for (const command of commands) {
       ...(uses[name]?.words ?? []),
       ...(name === 'tenant shell' ? ['--', 'true'] : []),
     ];
-    const ran = await runCli(words, services, { environment });
+    const ran = await runCli(words, services, worldOf(uses[name] ?? { words: [] }));
     assert.equal(ran.exitCode, 0, ran.errors);
     if (name === 'tenant shell') return; // what ran in it speaks for itself
     assert.notEqual(ran.out.trim(), '');

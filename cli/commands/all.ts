@@ -28,7 +28,9 @@ import { vaultDiff } from './vault/diff.ts';
 import { vaultExport } from './vault/export.ts';
 import { vaultList } from './vault/list.ts';
 import { vaultPrune } from './vault/prune.ts';
+import { vaultRecover } from './vault/recover.ts';
 import { vaultRestore } from './vault/restore.ts';
+import { vaultRotateKey } from './vault/rotate-key.ts';
 import { vaultSnapshot } from './vault/snapshot.ts';
 import { vaultVerify } from './vault/verify.ts';
 
@@ -64,5 +66,7 @@ export const commands: readonly Command[] = [
   vaultPrune,
   vaultExport,
   vaultDiff,
+  vaultRecover,
+  vaultRotateKey,
   auditList,
 ];

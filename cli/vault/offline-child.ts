@@ -6,7 +6,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
-import type { VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import type { Context } from '../commands/command.ts';
 import type { Heard } from '../progress/steps.ts';
 import { type OfflineWord, readOfflineWord } from './offline-words.ts';
@@ -23,11 +22,8 @@ export type OfflineTask = {
 /** Of its standard error, so much is shown when it ends without a word. */
 const LAST_BYTES = 4_096;
 
-/** Runs it to its end. Ctrl-C ends it. Throws what it says went wrong. */
-export async function runOffline(
-  context: Context,
-  { arguments: words, heard, put }: OfflineTask,
-): Promise<VaultResult> {
+/** Runs it to its end; what it says came of it. Ctrl-C ends it. Throws what it says went wrong. */
+export async function runOffline(context: Context, { arguments: words, heard, put }: OfflineTask): Promise<unknown> {
   const { environment, folder, interrupts, offlineVault } = context;
   const [program = process.execPath, ...rest] = offlineVault;
   const child = start(program, [...rest, ...words], { cwd: folder, env: environment, archive: put !== undefined });

@@ -4,6 +4,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { VaultCommandSchema, type VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import type { Context } from '../commands/command.ts';
 import { runOffline } from './offline-child.ts';
+import { readVaultResult } from './offline-words.ts';
 import { showProgress } from './show-progress.ts';
 import type { PutPiece, Vault } from './vault.ts';
 import type { Way } from './way.ts';
@@ -21,7 +22,7 @@ export function offlineVault(context: Context, way: Extract<Way, { readonly kind
     const result = await showProgress(context, '', (heard) =>
       runOffline(context, put ? { arguments: [...words, '--output', '-'], heard, put } : { arguments: words, heard }),
     );
-    return answerOf(result, wanted);
+    return answerOf(readVaultResult(result), wanted);
   };
   return {
     list: (value) => ask({ case: 'list', value }, 'list'),

@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import fc from 'fast-check';
-import { readOfflineWord } from './offline-words.ts';
+import { z } from 'zod';
+import { readOfflineWord, readResult, readVaultResult } from './offline-words.ts';
 
 test('progress, a result, an error', () => {
   const progress = readOfflineWord('{"progress":{"operation":"vault","step":"read","doneBytes":"7","new":1}}');
   assert.deepEqual(progress.kind === 'progress' && [progress.progress.step, progress.progress.doneBytes], ['read', 7n]);
   const result = readOfflineWord('{"result":{"pruned":{"snapshots":"3"}}}');
-  assert.equal(result.kind === 'result' && result.result.result.case, 'pruned');
+  assert.equal(result.kind === 'result' && readVaultResult(result.result).result.case, 'pruned');
+  const other = { reason: 'offline_garbled' };
+  assert.throws(() => readVaultResult({ rotated: 1 }), other);
+  assert.throws(() => readResult(z.object({ rotated: z.string() }), { rotated: 1 }), other);
   const said = { code: 'permission_denied', reason: 'wrong_key', message: 'no', field: 'vault/keys/', mend: 'another' };
   const error = readOfflineWord(JSON.stringify({ error: said }));
   assert.ok(error.kind === 'error');

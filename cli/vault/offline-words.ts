@@ -1,7 +1,7 @@
 /**
  * What the program that opens a vault without a coordinator says, a line of JSON at a time:
  *
- *   {"progress": Progress}…      then, last, {"result": VaultResult} or {"error": {code, reason, message, field, mend}}
+ *   {"progress": Progress}…      then, last, {"result": …} or {"error": {code, reason, message, field, mend}}
  */
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { errorCodeNamed, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
@@ -12,7 +12,7 @@ import { z } from 'zod';
 /** A word of it. */
 export type OfflineWord =
   | { readonly kind: 'progress'; readonly progress: Progress }
-  | { readonly kind: 'result'; readonly result: VaultResult }
+  | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'error'; readonly error: OpenCraneError };
 
 const errorSchema = z.object({
@@ -34,12 +34,34 @@ export function readOfflineWord(line: string): OfflineWord {
   try {
     const word = lineSchema.parse(JSON.parse(line));
     if ('error' in word) return { kind: 'error', error: toError(word.error) };
-    if ('result' in word) return { kind: 'result', result: fromJson(VaultResultSchema, json(word.result)) };
+    if ('result' in word) return { kind: 'result', result: word.result };
     return { kind: 'progress', progress: fromJson(ProgressSchema, json(word.progress), { ignoreUnknownFields: true }) };
   } catch (cause) {
-    const what = `reading what the vault program said, "${line.slice(0, 200)}": ${messageOf(cause)}`;
-    throw new OpenCraneError('internal', 'offline_garbled', what, { cause, mend: 'report it' });
+    throw garbled(line, cause);
   }
+}
+
+/** Reads the result of a VaultCommand; throws `internal` when it is none. */
+export function readVaultResult(result: unknown): VaultResult {
+  return reading(result, () => fromJson(VaultResultSchema, json(result)));
+}
+
+/** Reads any other result; throws `internal` when it is none. */
+export function readResult<Schema extends z.ZodType>(schema: Schema, result: unknown): z.output<Schema> {
+  return reading(result, () => schema.parse(result));
+}
+
+function reading<T>(result: unknown, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw garbled(JSON.stringify(result), cause);
+  }
+}
+
+function garbled(text: string, cause: unknown): OpenCraneError {
+  const what = `reading what the vault program said, "${text.slice(0, 200)}": ${messageOf(cause)}`;
+  return new OpenCraneError('internal', 'offline_garbled', what, { cause, mend: 'report it' });
 }
 
 /** zod's JSON and protobuf's differ only in the names of their types. */

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import type { Option } from '../commands/command.ts';
 
 /** Which way. */
-export type Way =
-  | { readonly kind: 'tenant'; readonly tenant: string }
-  | { readonly kind: 'bucket'; readonly bucket: string; readonly keyFile: string };
+export type Way = { readonly kind: 'tenant'; readonly tenant: string } | ({ readonly kind: 'bucket' } & BucketWay);
+
+/** A bucket and what opens the vault in it. */
+export type BucketWay = { readonly bucket: string; readonly keyFile: string };
 
 /** The options that say which. */
 export const wayOptions: readonly Option[] = [
@@ -14,6 +15,18 @@ export const wayOptions: readonly Option[] = [
   { flags: '--bucket <address>', summary: 'the vault in this bucket, without a coordinator: a folder, or gs://NAME…' },
   { flags: '--key-file <file>', summary: '…with the key in this file' },
 ];
+
+/** The options of commands that have only the second way. */
+export const bucketOptions: readonly Option[] = [
+  { flags: '--bucket <address>', summary: 'the vault in this bucket: a folder, or gs://NAME' },
+  { flags: '--key-file <file>', summary: 'its key' },
+];
+
+/** What those are once typed. */
+export const bucketShape = {
+  bucket: z.string({ error: 'an address is needed' }).min(1, 'an address is needed'),
+  keyFile: z.string({ error: 'a file is needed' }).min(1, 'a file is needed'),
+};
 
 /** What they are once typed. */
 export const wayShape = {

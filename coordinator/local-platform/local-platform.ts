@@ -30,6 +30,8 @@ export type LocalPlatformOptions = {
   readonly environment: NodeJS.ProcessEnv;
   /** Address of a tenant's bucket, with `{tenant}` in it; undefined for a folder beside the tenant's others. */
   readonly buckets: string | undefined;
+  /** Which snapshots agents keep; undefined for their default. */
+  readonly retention: string | undefined;
   readonly logLevel: string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -160,7 +162,7 @@ export class LocalPlatform implements Platform, Part {
     program: 'agent' | 'launcher',
     { tenant, port, address }: { readonly tenant: string; readonly port: number; readonly address: string },
   ): ProgramSpec {
-    const { home, commands, environment, logLevel, buckets } = this.#options;
+    const { home, commands, environment, logLevel, buckets, retention } = this.#options;
     const handedDown = Object.entries(environment).filter(([name]) => !withheld.test(name));
     return {
       name: program,
@@ -174,6 +176,7 @@ export class LocalPlatform implements Platform, Part {
         OPENCRANE_TOKEN_FILE: layout.agentToken,
         OPENCRANE_BUCKET: buckets?.replaceAll('{tenant}', tenant) ?? layout.bucket,
         OPENCRANE_KEY_FILE: layout.key,
+        ...(retention !== undefined && { OPENCRANE_RETENTION: retention }),
         OPENCRANE_GATEWAY_PORT: String(port),
         OPENCRANE_LOG_LEVEL: logLevel,
         // Our programs are TypeScript: with the cache a start does not strip types again, which saves time and 30 MB.

@@ -22,6 +22,7 @@ export function standInPlatform(home: string, address = '127.0.0.1:1', clock: Cl
     },
     environment: { ...process.env, OPENCRANE_TOKEN: 'not for tenants' },
     buckets: undefined,
+    retention: undefined,
     logLevel: 'info',
     clock,
     random: () => 0.01,

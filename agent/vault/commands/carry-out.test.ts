@@ -182,6 +182,20 @@ test('a receiver that goes away ends the export with its own error', async () =>
   });
 });
 
+test('an order to prune may say what is kept this once; what it says wrongly is refused by name', async () => {
+  const ports = portsOf(history);
+  const none = 'all=0h,hourly=0h,daily=0h';
+  history.clock.millis += 1;
+  const usual = await run({ case: 'prune', value: { dryRun: true } }, 'pruned', ports);
+  const asked = await run({ case: 'prune', value: { dryRun: true, retention: none } }, 'pruned', ports);
+  assert.equal(usual.snapshots, 0n);
+  assert.ok(asked.snapshots > 0n);
+  await assert.rejects(run({ case: 'prune', value: { retention: '1d' } }, 'pruned', ports), {
+    reason: 'retention_invalid',
+    field: 'retention',
+  });
+});
+
 test('a dry run of pruning needs no lease, the removal does', async () => {
   const noRetention = { allMillis: 0, hourlyMillis: 0, dailyMillis: 0 };
   const assertHeld = () => {

@@ -28,6 +28,7 @@ import { openExport } from '../export/export.ts';
 import { readHead } from '../format/head.ts';
 import { manifestRef } from '../format/object-ids.ts';
 import { listSnapshots } from '../history/find-snapshot.ts';
+import { parseRetention } from '../prune/retention.ts';
 import { verify } from '../verify/verify.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
 import { describeSnapshot, describeSnapshots } from './describe-snapshot.ts';
@@ -118,10 +119,11 @@ async function verifySnapshots(
 }
 
 async function prune(
-  { dryRun }: PruneSnapshots,
-  { pruner, retention, pinned, assertHeld, clock, onStep, report }: VaultCommandPorts,
+  { dryRun, retention: asked }: PruneSnapshots,
+  { pruner, retention: usual, pinned, assertHeld, clock, onStep, report }: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotsPruned> {
+  const retention = asked === '' ? usual : parseRetention(asked, 'retention');
   const request = { retention, pinned: await pinned(), dryRun };
   const pruned = await pruner.prune(request, { assertHeld, clock, onStep, report }, signal);
   const { unreadable } = pruned;

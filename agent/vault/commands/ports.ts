@@ -36,6 +36,7 @@ export type LiveState = {
 export type VaultCommandPorts = {
   readonly vault: Vault;
   readonly pruner: Pick<Pruner, 'prune' | 'reading'>;
+  /** What is kept when an order does not say. */
   readonly retention: Retention;
   /** Snapshots that are kept at any age. */
   readonly pinned: () => Promise<ReadonlySet<ObjectName>>;

@@ -4,6 +4,7 @@
  * snapshot needs them.
  */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
 import type { PackId } from '../../bucket/layout.ts';
 import { isFile } from '../tree/entries.ts';
 import { entriesAfter, type TreeChange } from '../tree/tree-index.ts';
@@ -24,9 +25,14 @@ const LOOK_EVERY_PACKS = 16;
 
 /** The compaction of one vault. */
 export class Compaction {
+  readonly #log: Pick<Logger, 'warn'>;
   /** Packs that could not be read. Snapshots go on without; verifying tells of them. */
   readonly #unreadable = new Set<PackId>();
   #lookAt = 0;
+
+  constructor(log: Pick<Logger, 'warn'>) {
+    this.#log = log;
+  }
 
   /** The change of a snapshot, and what is moved with it. */
   async compact(ports: CompactPorts): Promise<TreeChange> {
@@ -43,6 +49,7 @@ export class Compaction {
       signal.throwIfAborted();
       if (cause instanceof WriteFailure) throw cause.cause;
       // What is to be stored must not wait for what is only to be stored better.
+      this.#log.warn({ err: cause, packs: packs.size }, 'moving out of old packs failed; the snapshot goes on without');
       if (cause instanceof OpenCraneError && cause.code === 'data_loss') this.#remember(ports, packs, cause);
       return change;
     }

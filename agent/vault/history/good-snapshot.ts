@@ -5,6 +5,7 @@ import { isObjectName, objectAt, placeOf, prefixes } from '../../bucket/layout.t
 import { listManifests, type ManifestRef, sequenceOfPack } from '../format/object-ids.ts';
 import { loadSnapshot } from '../tree/load-chain.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
+import { unlessUnreadable } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
 
 /** Snapshots that are looked at. Each costs a reading of its chain; damage of more than so many is no accident. */
@@ -15,7 +16,7 @@ export async function withGoodSnapshot(vault: Vault, error: unknown, signal?: Ab
   if (!(error instanceof OpenCraneError) || error.code !== 'data_loss') return error;
   const good = await newestGoodBefore(vault, error.field, signal).catch(() => undefined); // the first error counts
   const mend = good
-    ? `restore ${good.name} of ${new Date(good.takenAtMillis).toISOString()}, the newest good snapshot before it, or: ${error.mend}`
+    ? `restore ${good.name} of ${new Date(good.takenAtMillis).toISOString()}, the newest good snapshot before it ("opencrane vault recover" makes it the newest), or: ${error.mend}`
     : `no snapshot before it is good; ${error.mend}`;
   return new OpenCraneError(error.code, error.reason, error.message, { field: error.field, mend, cause: error.cause });
 }
@@ -28,15 +29,28 @@ async function newestGoodBefore(
 ): Promise<ManifestRef | undefined> {
   const refs = await listManifests(vault.bucket, { first: 0, last: lastBefore(broken) }, signal);
   const packs = await packLengths(vault, signal);
-  for (const ref of refs.reverse().slice(0, LOOKS)) {
-    const loaded = await loadSnapshot(vault, ref, undefined, signal).catch(unlessDamaged);
-    if (loaded && hasPacks(loaded.tree, packs)) return ref;
-  }
+  for (const ref of refs.reverse().slice(0, LOOKS)) if (await opens(vault, ref, packs, signal)) return ref;
   return undefined;
 }
 
-function unlessDamaged(cause: unknown): undefined {
-  if (!(cause instanceof OpenCraneError) || cause.code !== 'data_loss') throw cause;
+/** The newest snapshot that is good; undefined when none of the last ones is. */
+export function newestGood(vault: Vault, signal?: AbortSignal): Promise<ManifestRef | undefined> {
+  return newestGoodBefore(vault, objectAt({ kind: 'head' }), signal);
+}
+
+/** Whether the manifests of a snapshot open, and its packs are all there in their length. */
+export async function isGood(vault: Vault, ref: ManifestRef, signal?: AbortSignal): Promise<boolean> {
+  return opens(vault, ref, await packLengths(vault, signal), signal);
+}
+
+async function opens(
+  vault: Vault,
+  ref: ManifestRef,
+  packs: ReadonlyMap<ObjectName, number>,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const loaded = await loadSnapshot(vault, ref, undefined, signal).catch(unlessUnreadable);
+  return loaded !== undefined && hasPacks(loaded.tree, packs);
 }
 
 /** Number of the last snapshot that cannot need an object. */

@@ -16,7 +16,7 @@ export type BorrowPorts = Omit<FencePorts, 'launcher' | 'forgetHolder' | 'onLost
 /** Does work under the lease, and hands it over. The work's signal fires when the lease is lost. */
 export async function withLease<T>(
   { report, ...ports }: BorrowPorts,
-  work: (assertHeld: () => void, signal: AbortSignal) => Promise<T>,
+  work: (lease: Pick<Fence, 'assertHeld' | 'epoch'>, signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   const lost = new AbortController();
@@ -29,7 +29,7 @@ export async function withLease<T>(
   fence.start();
   try {
     await whenFree(fence, `${ports.bucket.address}/${ports.name}`, report, AbortSignal.any([signal, lost.signal]));
-    return await work(() => fence.assertHeld(), AbortSignal.any([signal, lost.signal]));
+    return await work(fence, AbortSignal.any([signal, lost.signal]));
   } catch (cause) {
     throw lost.signal.aborted ? lost.signal.reason : cause;
   } finally {

@@ -3,6 +3,7 @@
  *
  *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --command JSON [--output FILE|-]
  *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --rotate-to NEW_KEY_FILE
+ *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --recover newest|NUMBER
  *
  * `--command` is a VaultCommand, and what comes is NDJSON (words.ts). The exit code is that of the error (kit/errors.ts).
  */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_RETENTION } from '../prune/retention.ts';
 import { isArchiveOnStandardOutput, parseOrder } from './order.ts';
 
 const vault = ['--bucket', '/bucket', '--key-file', 'key'];
@@ -9,7 +8,7 @@ const exporting = [...vault, '--command', '{"export":{"snapshot":{"newest":true}
 test('an order says where the vault is, what opens it and what to do', () => {
   const order = parseOrder([...vault, '--command', '{"verify":{"snapshot":{"sequence":"7"}}}']);
   assert.deepEqual(order.bucket, { kind: 'folder', path: '/bucket' });
-  assert.deepEqual([order.keyFile, order.archive, order.retention], ['key', undefined, DEFAULT_RETENTION]);
+  assert.deepEqual([order.keyFile, order.archive], ['key', undefined]);
   assert.ok(order.what.do === 'command' && order.what.command.command.case === 'verify');
   assert.deepEqual(order.what.command.command.value.snapshot?.choice, { case: 'sequence', value: 7n });
 });
@@ -18,9 +17,9 @@ test('a rotation names the new key’s file', () => {
   assert.deepEqual(parseOrder([...vault, '--rotate-to', 'new']).what, { do: 'rotate', newKeyFile: 'new' });
 });
 
-test('a retention is taken over', () => {
-  const words = [...vault, '--command', '{"prune":{}}', '--retention', 'all=2h,hourly=1d,daily=1d'];
-  assert.equal(parseOrder(words).retention.allMillis, 2 * 3_600_000);
+test('a recovery names a snapshot, or the newest good one', () => {
+  assert.deepEqual(parseOrder([...vault, '--recover', 'newest']).what, { do: 'recover', sequence: undefined });
+  assert.deepEqual(parseOrder([...vault, '--recover', '41']).what, { do: 'recover', sequence: 41 });
 });
 
 test('an archive goes to a file or to standard output', () => {
@@ -39,6 +38,7 @@ const wrong: { reason: string; words: string[]; error: string; field?: string }[
     words: [...vault, '--command', '{"list":{}}', '--rotate-to', 'x'],
     error: 'usage',
   },
+  { reason: 'to recover what is no number', words: [...vault, '--recover', '0'], error: 'usage' },
   { reason: 'without a bucket', words: ['--key-file', 'key', '--command', '{"list":{}}'], error: 'usage' },
   { reason: 'without a key file', words: ['--bucket', '/b', '--command', '{"list":{}}'], error: 'usage' },
   {
@@ -70,11 +70,6 @@ const wrong: { reason: string; words: string[]; error: string; field?: string }[
     error: 'usage',
   },
   { reason: 'with an option that nobody knows', words: [...vault, '--key', 'abc'], error: 'usage' },
-  {
-    reason: 'with a retention that is none',
-    words: [...vault, '--command', '{"prune":{}}', '--retention', '1d'],
-    error: 'retention_invalid',
-  },
 ];
 
 for (const { reason, words, error, field } of wrong) {

@@ -5,7 +5,6 @@ import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
 import { type VaultCommand, VaultCommandSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { type BucketAddress, parseBucketAddress } from '../../bucket/open-bucket.ts';
-import { DEFAULT_RETENTION, parseRetention, type Retention } from '../prune/retention.ts';
 
 /** Where an archive goes. */
 export type ArchiveTarget = { readonly to: 'standard output' } | { readonly to: 'file'; readonly path: string };
@@ -16,9 +15,10 @@ export type Order = {
   readonly keyFile: string;
   readonly what:
     | { readonly do: 'command'; readonly command: VaultCommand }
-    | { readonly do: 'rotate'; readonly newKeyFile: string };
+    | { readonly do: 'rotate'; readonly newKeyFile: string }
+    /** `sequence` is undefined for the newest good snapshot. */
+    | { readonly do: 'recover'; readonly sequence: number | undefined };
   readonly archive: ArchiveTarget | undefined;
-  readonly retention: Retention;
 };
 
 const options = {
@@ -27,32 +27,37 @@ const options = {
   command: { type: 'string' },
   output: { type: 'string' },
   'rotate-to': { type: 'string' },
-  retention: { type: 'string' },
+  recover: { type: 'string' },
 } as const;
 
 const USAGE =
   'node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE ' +
-  '(--command JSON [--output FILE|-] [--retention all=1d,hourly=7d,daily=30d] | --rotate-to NEW_KEY_FILE)';
+  '(--command JSON [--output FILE|-] | --rotate-to NEW_KEY_FILE | --recover newest|NUMBER)';
 
 /** Reads the arguments; says what is wrong with them. */
 export function parseOrder(words: readonly string[]): Order {
   const values = parse(words);
-  const { output, command, retention } = values;
-  const newKeyFile = values['rotate-to'];
-  if ((command === undefined) === (newKeyFile === undefined))
-    throw wrongUse('one of --command and --rotate-to is needed');
+  const { output } = values;
   const order: Order = {
     bucket: parseBucketAddress(required(values.bucket, '--bucket'), '--bucket'),
     keyFile: required(values['key-file'], '--key-file'),
-    what:
-      newKeyFile === undefined ? { do: 'command', command: commandOf(command ?? '') } : { do: 'rotate', newKeyFile },
+    what: whatToDo(values),
     archive:
       output === undefined ? undefined : output === '-' ? { to: 'standard output' } : { to: 'file', path: output },
-    retention: retention === undefined ? DEFAULT_RETENTION : parseRetention(retention, '--retention'),
   };
   const isExport = order.what.do === 'command' && order.what.command.command.case === 'export';
   if (isExport !== (order.archive !== undefined)) throw wrongUse('--output is for an export, which needs it');
   return order;
+}
+
+function whatToDo({ command, recover, 'rotate-to': newKeyFile }: ReturnType<typeof parse>): Order['what'] {
+  if ([command, newKeyFile, recover].filter((value) => value !== undefined).length !== 1)
+    throw wrongUse('one of --command, --rotate-to and --recover is needed');
+  if (newKeyFile !== undefined) return { do: 'rotate', newKeyFile };
+  if (recover === undefined) return { do: 'command', command: commandOf(command ?? '') };
+  if (recover !== 'newest' && !/^[1-9]\d{0,14}$/.test(recover))
+    throw wrongUse('--recover is "newest" or a snapshot’s number');
+  return { do: 'recover', sequence: recover === 'newest' ? undefined : Number(recover) };
 }
 
 /** Whether the archive goes to standard output, as far as can be told of arguments that may be wrong. */

@@ -151,10 +151,10 @@ for (const { reason, words, error } of refusals) {
 
 test('pruning takes the lease and hands it over; a dry run does without', async () => {
   const of = await OfflineTenant.make();
-  const none = ['--retention', 'all=0d,hourly=0d,daily=0d'];
-  const dry = await command(of, { prune: { dryRun: true } }, ...none);
+  const retention = 'all=0d,hourly=0d,daily=0d';
+  const dry = await command(of, { prune: { dryRun: true, retention } });
   assert.equal(of.lease.epoch, 1);
-  const { result } = await command(of, { prune: {} }, ...none);
+  const { result } = await command(of, { prune: { retention } });
   assert.deepEqual(result, dry.result);
   const { released, epoch, host } = of.lease;
   assert.deepEqual([released, epoch, host], [true, 2, 'offline']);
@@ -173,7 +173,7 @@ test('without the agent the last snapshot of each version is taken for a way bac
   }
   const lastOfEach = of.history.taken.filter(({ ref }) => [2, 10, 14].includes(ref.sequence)).map(({ ref }) => ref);
   assert.equal(lastOfEach.length, 3);
-  await command(of, { prune: {} }, '--retention', 'all=0d,hourly=0d,daily=0d');
+  await command(of, { prune: { retention: 'all=0d,hourly=0d,daily=0d' } });
   for (const ref of lastOfEach) await of.history.assertHolds(ref);
   assert.ok(of.objects().length < 30);
   of.end();
@@ -208,6 +208,19 @@ test('a rotation that is begun again when it has ended is no error', async () =>
   await assert.rejects(command(of, { list: {} }), { reason: 'wrong_key' });
   const verify = ['--bucket', of.folder, '--key-file', of.keyFile('new'), '--command', '{"verify":{}}'];
   assert.equal((await run(verify)).result.verified.snapshots, '2');
+  of.end();
+});
+
+test('a head that is damaged is mended under the lease; the tenant’s agent then brings that snapshot back', async () => {
+  const of = await OfflineTenant.make();
+  writeFileSync(join(of.folder, 'vault', 'head'), 'nothing of use');
+  await assert.rejects(command(of, { list: {} }), { code: 'data_loss' });
+  const { result } = await run(['--bucket', of.folder, '--key-file', of.keyFile(), '--recover', 'newest']);
+  const { recovered } = result;
+  assert.deepEqual([recovered.changed, recovered.of.sequence, recovered.newest.sequence], [true, 2, 2]);
+  const { released, epoch, host } = of.lease;
+  assert.deepEqual([released, epoch, host], [true, 2, 'offline']);
+  assert.equal((await command(of, { list: {} })).result.list.snapshots.length, 2);
   of.end();
 });
 

@@ -10,10 +10,12 @@ import { epochOf } from '../../fence/lease-record.ts';
 import { carryOutVaultCommand } from '../commands/carry-out.ts';
 import type { VaultCommandPorts } from '../commands/ports.ts';
 import { readHead } from '../format/head.ts';
-import type { Random } from '../format/object-ids.ts';
+import type { ManifestRef, Random } from '../format/object-ids.ts';
+import { lastEpoch, recover } from '../history/recover.ts';
 import { rotateTenantKey } from '../keys/rotate.ts';
 import { readTenantKey, type TenantKey } from '../keys/tenant-key.ts';
 import { Pruner } from '../prune/prune.ts';
+import { DEFAULT_RETENTION } from '../prune/retention.ts';
 import { openVault, type Vault } from '../vault.ts';
 import { writeArchive } from './archive-output.ts';
 import { type BorrowPorts, withLease } from './borrowed-lease.ts';
@@ -26,7 +28,7 @@ export type RunPorts = {
   /** How the lease is taken, where one is needed. */
   readonly lease: Pick<BorrowPorts, 'name' | 'claimant' | 'terms' | 'clock' | 'random' | 'log'>;
   readonly report: ReportProgress;
-  /** Awaited after each step, as `prune:STEP`, `rotate:STEP`, `restore:STEP`. */
+  /** Awaited after each step, as `prune:STEP`, `rotate:STEP`, `recover:STEP`, `restore:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly newId: () => string;
   readonly randomBytes: Random;
@@ -37,6 +39,7 @@ export type RunPorts = {
 export async function runOrder(order: Order, ports: RunPorts, signal: AbortSignal): Promise<JsonValue> {
   const key = await readTenantKey(order.keyFile);
   if (order.what.do === 'rotate') return rotate(key, await readTenantKey(order.what.newKeyFile), ports, signal);
+  if (order.what.do === 'recover') return recoverNewest(key, order.what.sequence, ports, signal);
   const { command } = order.what;
   const vault = await openExisting(ports, key, signal);
   const carryOut = async (assertHeld: () => void, stop: AbortSignal, pinned: VaultCommandPorts['pinned']) => {
@@ -45,7 +48,38 @@ export async function runOrder(order: Order, ports: RunPorts, signal: AbortSigna
   };
   const pinned = () => waysBack(vault, signal);
   if (!removes(command)) return carryOut(() => {}, signal, pinned);
-  return underLease(vault, ports, (assertHeld, stop) => carryOut(assertHeld, stop, pinned), signal);
+  return underLease(
+    ports,
+    (stop) => epochOfHead(vault, stop),
+    (lease, stop) => carryOut(() => lease.assertHeld(), stop, pinned),
+    signal,
+  );
+}
+
+async function epochOfHead(vault: Vault, signal: AbortSignal): Promise<number> {
+  return (await readHead(vault, signal))?.epoch ?? 0;
+}
+
+async function recoverNewest(
+  key: TenantKey,
+  sequence: number | undefined,
+  ports: RunPorts,
+  signal: AbortSignal,
+): Promise<JsonValue> {
+  const vault = await openExisting(ports, key, signal);
+  return underLease(
+    ports,
+    (stop) => lastEpoch(vault, stop),
+    async (lease, stop) => {
+      const { onStep, clock, report } = ports;
+      report('recover', 'looking for the newest good snapshot');
+      const assertHeld = () => lease.assertHeld();
+      const recovered = await recover(vault, sequence, { epoch: lease.epoch, assertHeld, onStep, clock }, stop);
+      const told = ({ sequence: number, takenAtMillis }: ManifestRef) => ({ sequence: number, takenAtMillis });
+      return { recovered: { ...recovered, of: told(recovered.of), newest: told(recovered.newest) } };
+    },
+    signal,
+  );
 }
 
 function removes({ command }: VaultCommand): boolean {
@@ -61,9 +95,10 @@ async function rotate(oldKey: TenantKey, newKey: TenantKey, ports: RunPorts, sig
     }),
   );
   return underLease(
-    vault,
     ports,
-    async (assertHeld, stop) => {
+    (stop) => epochOfHead(vault, stop),
+    async (lease, stop) => {
+      const assertHeld = () => lease.assertHeld();
       const rotated = await rotateTenantKey({ bucket, random, assertHeld, onStep }, oldKey, newKey, stop);
       return { rotated: { oldKey: rotated.oldKey, newKey: rotated.newKey, generation: rotated.generation } };
     },
@@ -72,13 +107,18 @@ async function rotate(oldKey: TenantKey, newKey: TenantKey, ports: RunPorts, sig
 }
 
 function underLease(
-  vault: Vault,
   { bucket, lease, report }: RunPorts,
-  work: (assertHeld: () => void, signal: AbortSignal) => Promise<JsonValue>,
+  epochBefore: (signal: AbortSignal) => Promise<number>,
+  work: Parameters<typeof withLease<JsonValue>>[1],
   signal: AbortSignal,
 ): Promise<JsonValue> {
-  const epochOfHead = async (stop: AbortSignal) => epochOf((await readHead(vault, stop))?.epoch ?? 0);
-  return withLease({ ...lease, bucket, epochOfHead, report }, work, signal);
+  const ports = {
+    ...lease,
+    bucket,
+    epochOfHead: async (stop: AbortSignal) => epochOf(await epochBefore(stop)),
+    report,
+  };
+  return withLease(ports, work, signal);
 }
 
 async function openExisting({ bucket, randomBytes }: RunPorts, key: TenantKey, signal: AbortSignal): Promise<Vault> {
@@ -91,15 +131,16 @@ async function openExisting({ bucket, randomBytes }: RunPorts, key: TenantKey, s
 }
 
 function commandPorts(
-  { archive, retention }: Order,
+  { archive }: Order,
   vault: Vault,
   { report, onStep, newId, clock }: RunPorts,
   assertHeld: () => void,
   pinned: VaultCommandPorts['pinned'],
 ): VaultCommandPorts {
   return {
-    ...{ vault, retention, pinned, assertHeld, report, onStep, newId, clock },
+    ...{ vault, pinned, assertHeld, report, onStep, newId, clock },
     pruner: new Pruner(vault),
+    retention: DEFAULT_RETENTION,
     live: undefined,
     folder: process.cwd(),
     scratchFolder: tmpdir(),

@@ -9,7 +9,7 @@ import type { ObjectName } from '../../bucket/bucket.ts';
 import { manifestRef } from '../format/object-ids.ts';
 import { findSnapshot, listSnapshots } from '../history/find-snapshot.ts';
 import { SeenLog } from '../snapshot/seen-log.ts';
-import { never, TestState } from '../snapshot/testing.ts';
+import { never, silent, TestState } from '../snapshot/testing.ts';
 import { assertSameTree, listTree, seededRandom } from '../testing.ts';
 import { type RestorePorts, type RestoreRequest, restore } from './restore.ts';
 
@@ -180,6 +180,7 @@ test('after a restore an agent knows what is there: it reads no file and no data
     capture: state.capture,
     clock: systemClock,
     onStep: () => {},
+    log: silent,
   };
   const snapshotter = await Snapshotter.open(ports, 1, never);
   const capture = state.capture.capture.bind(state.capture);

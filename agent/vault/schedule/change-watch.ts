@@ -1,23 +1,35 @@
 /**
- * Hears that something below a folder changes: the kernel tells of each folder, and new folders are found by looking again
- * after a change. It says only that there was one, the snapshot finds out which. What the kernel can't tell (a full table of
- * watches, a network file system) a slow look at everything finds.
+ * Hears in which folders below one something changes: the kernel tells of each, and new ones are found by looking again where
+ * there was a change. The snapshot finds out what it was. What the kernel can't tell (a full table of watches, a network file
+ * system) a slow look at everything finds.
  */
-import { type FSWatcher, watch } from 'node:fs';
-import { join } from 'node:path';
+import { type FSWatcher, lstatSync, watch } from 'node:fs';
+import { basename, join } from 'node:path';
 import { systemCode } from '@opencrane/kit/errors.ts';
 import { isLeftOut } from '../snapshot/left-out.ts';
+import { foldersBelow, foldersIn, isFolder } from './folders-below.ts';
+import type { Where } from './heard-folders.ts';
 
-/** Watches folders. */
+/** What is told. */
+export type ChangeListener = {
+  /** The kernel told of something, whether or not it matters. */
+  readonly onEvent: () => void;
+  /** Something changed in this folder; undefined: nobody can tell where. */
+  readonly onChange: (folder: string | undefined) => void;
+};
+
+type Watched = { readonly watcher: FSWatcher; readonly inode: number };
+
+/** Watches folders, relative to `root`, which is the empty path. */
 export class ChangeWatch {
   readonly #root: string;
-  readonly #onChange: () => void;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #listener: ChangeListener;
+  readonly #watched = new Map<string, Watched>();
   #isComplete = true;
 
-  constructor(root: string, onChange: () => void) {
+  constructor(root: string, listener: ChangeListener) {
     this.#root = root;
-    this.#onChange = onChange;
+    this.#listener = listener;
   }
 
   /** Whether every folder is watched. When not, changes in others are only found by looking. */
@@ -25,44 +37,103 @@ export class ChangeWatch {
     return this.#isComplete;
   }
 
-  /** Watches these folders, relative to the root, and no others any more. */
-  keep(folders: Iterable<string>): void {
-    const wanted = new Set(folders);
-    for (const [folder, watcher] of this.#watchers) {
-      if (wanted.has(folder)) continue;
-      watcher.close();
-      this.#watchers.delete(folder);
-    }
-    this.#isComplete = true;
-    for (const folder of wanted) if (!this.#watchers.has(folder)) this.#add(folder);
+  /**
+   * Brings the watches in step with the folders that are there, as far as they may differ in these folders; undefined: anywhere.
+   * Returns those that are watched only from now on: what changed in them before, nobody heard.
+   */
+  look(where: Where): string[] {
+    const isNew = !this.#watched.has('');
+    return where === undefined || isNew ? this.#lookAnywhere() : this.#lookIn(where);
   }
 
   close(): void {
-    for (const watcher of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
+    for (const path of [...this.#watched.keys()]) this.#end(path);
   }
 
-  #add(folder: string): void {
+  #lookAnywhere(): string[] {
+    const wanted = new Set(foldersBelow(this.#root));
+    for (const [path, { inode }] of this.#watched)
+      if (!wanted.has(path) || inodeOf(join(this.#root, path)) !== inode) this.#end(path);
+    this.#isComplete = true;
+    return this.#watchAll(wanted);
+  }
+
+  #lookIn(where: ReadonlySet<string>): string[] {
+    const there = [...where].filter((folder) => isFolder(this.#root, folder));
+    const inThem = there.map((folder) => foldersIn(this.#root, folder));
+    const known = new Set(inThem.flat());
+    // What was moved is ended first: the kernel knows a folder only once, under the path that it was watched by.
+    const parents = new Set(there);
+    for (const path of [...this.#watched.keys()])
+      if (path !== '' && parents.has(folderOf(path)) && !known.has(path)) this.#endTree(path);
+    const inOrder = [...there, ...known].sort(); // so that a folder comes before what is below it
+    return inOrder.flatMap((path) => (this.#watched.has(path) ? [] : this.#watchTree(path)));
+  }
+
+  #watchTree(path: string): string[] {
+    this.#endTree(path); // what is below was in another folder of this name
+    return this.#watchAll(foldersBelow(this.#root, path));
+  }
+
+  #watchAll(folders: Iterable<string>): string[] {
+    return [...folders].filter((folder) => !this.#watched.has(folder) && this.#watch(folder));
+  }
+
+  #endTree(path: string): void {
+    for (const other of [...this.#watched.keys()]) if (other === path || other.startsWith(`${path}/`)) this.#end(other);
+  }
+
+  #end(path: string): void {
+    this.#watched.get(path)?.watcher.close();
+    this.#watched.delete(path);
+  }
+
+  /** True when it is watched from now on. One that is gone has nothing to tell; of any other nothing is known from now on. */
+  #watch(folder: string): boolean {
+    const path = join(this.#root, folder);
     try {
-      const watcher = watch(join(this.#root, folder), { persistent: false }, (_, name) => {
-        if (name === null || matters(folder, name)) this.#onChange();
-      });
-      watcher.on('error', () => this.#drop(folder));
-      this.#watchers.set(folder, watcher);
+      const watcher = watch(path, { persistent: false }, (event, name) => this.#hear(folder, event, name));
+      watcher.on('error', () => this.#lose(folder));
+      this.#watched.set(folder, { watcher, inode: inodeOf(path) ?? 0 });
+      return true;
     } catch (cause) {
-      if (systemCode(cause) !== 'ENOENT') this.#isComplete = false; // one that is gone has nothing to tell
+      if (systemCode(cause) !== 'ENOENT') this.#isComplete = false;
+      return false;
     }
   }
 
-  #drop(folder: string): void {
-    this.#watchers.get(folder)?.close();
-    this.#watchers.delete(folder);
+  #hear(folder: string, event: string, name: string | null): void {
+    const { onEvent, onChange } = this.#listener;
+    onEvent();
+    if (name === null) {
+      onChange(undefined);
+      return;
+    }
+    // So it also says that the folder itself was moved or removed: then the watch may be one of another place, or of none.
+    if (event === 'rename' && name === basename(join(this.#root, folder))) this.#endTree(folder);
+    if (matters(folder, name)) onChange(folder);
+  }
+
+  #lose(folder: string): void {
+    this.#end(folder);
     this.#isComplete = false;
-    this.#onChange();
+    this.#listener.onChange(undefined);
   }
 }
 
 /** What snapshots leave out changes nothing. Neither does the shared memory of SQLite, which we touch ourselves. */
 function matters(folder: string, name: string): boolean {
   return !name.endsWith('-shm') && !isLeftOut(folder === '' ? name : `${folder}/${name}`);
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.ino;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,17 +1,32 @@
 /** The folders of a state in which changes matter. */
-import { readdirSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { isLeftOut } from '../snapshot/left-out.ts';
 
-/** Every folder below `root` that snapshots take, relative to it, the root itself as the empty path. One that is gone has none. */
-export function foldersBelow(root: string): string[] {
-  const folders = [''];
-  for (const folder of folders) {
-    for (const entry of entriesOf(folder === '' ? root : `${root}/${folder}`)) {
-      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && !isLeftOut(path)) folders.push(path);
-    }
+/** A folder and every one below it that snapshots take, relative to `root`, which is the empty path. Without such a folder: none. */
+export function foldersBelow(root: string, from = ''): string[] {
+  if (!isFolder(root, from)) return [];
+  const folders = [from];
+  for (const folder of folders) folders.push(...foldersIn(root, folder));
+  return folders;
+}
+
+/** The folders right in a folder that snapshots take. One that is gone has none. */
+export function foldersIn(root: string, folder: string): string[] {
+  const folders: string[] = [];
+  for (const entry of entriesOf(folder === '' ? root : `${root}/${folder}`)) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory() && !isLeftOut(path)) folders.push(path);
   }
   return folders;
+}
+
+/** Whether there is a folder. */
+export function isFolder(root: string, path: string): boolean {
+  try {
+    return lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return false; // on its way lies what is none
+  }
 }
 
 function entriesOf(folder: string) {

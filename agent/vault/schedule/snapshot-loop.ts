@@ -10,7 +10,7 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { SnapshotRequest, SnapshotResult } from '../snapshot/snapshotter.ts';
 import { type Cadence, clean, dueAt, onBegun, onChange, onFailed, onStored, unsavedMillis } from './cadence.ts';
 import { ChangeWatch } from './change-watch.ts';
-import { foldersBelow } from './folders-below.ts';
+import { HeardFolders, type Where } from './heard-folders.ts';
 
 /** What the loop needs. */
 export type SnapshotLoopPorts = {
@@ -53,10 +53,13 @@ export class SnapshotLoop implements Part {
   readonly #ports: SnapshotLoopPorts;
   readonly #stop = new AbortController();
   readonly #watch: ChangeWatch;
+  readonly #heard = new HeardFolders();
   #cadence: Cadence = clean;
   #trouble: OpenCraneError | undefined;
   #unread = 0;
   #lookedAt = 0;
+  /** Snapshots that were begun and have not ended, whoever asked for them. */
+  #underWay = 0;
   #mayTake = false;
   #mayTakeSince = 0;
   #woken = Promise.withResolvers<void>();
@@ -66,11 +69,14 @@ export class SnapshotLoop implements Part {
 
   constructor(ports: SnapshotLoopPorts) {
     this.#ports = ports;
-    this.#watch = new ChangeWatch(ports.root, () => this.#changed());
+    this.#watch = new ChangeWatch(ports.root, {
+      onEvent: () => this.#heard.event(),
+      onChange: (folder) => this.#changed(folder),
+    });
   }
 
   start(): void {
-    this.#changed(); // whatever happened while no agent looked
+    this.#changed(undefined); // whatever happened while no agent looked
     void this.reconsider();
     this.#running = this.#run();
   }
@@ -105,7 +111,9 @@ export class SnapshotLoop implements Part {
     await this.#taking?.done;
   }
 
-  #changed(): void {
+  /** Undefined: a change may be anywhere. */
+  #changed(folder: string | undefined): void {
+    this.#heard.add(folder);
     const wasClean = this.#cadence.dirtySince === undefined;
     this.#cadence = onChange(this.#cadence, this.#ports.clock.monotonic());
     if (wasClean) this.#woken.resolve();
@@ -138,25 +146,41 @@ export class SnapshotLoop implements Part {
   }
 
   async #take(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
-    const { take, openclawVersion, root, clock, onStanding } = this.#ports;
-    this.#watch.keep(foldersBelow(root)); // before it is read, so that nothing that comes after is missed
-    this.#lookedAt = clock.monotonic();
+    const { take, openclawVersion, clock, onStanding } = this.#ports;
+    const heard = this.#heard.take();
+    const within = this.#look(reason, heard); // before it is read, so that nothing that comes after is missed
     this.#cadence = onBegun(this.#cadence, clock.monotonic());
+    this.#underWay += 1;
     try {
-      const taken = await take({ reason, openclawVersion: openclawVersion() }, signal);
+      const taken = await take({ reason, openclawVersion: openclawVersion(), ...(within && { within }) }, signal);
       this.#cadence = onStored(this.#cadence);
       this.#trouble = undefined;
       if (taken !== undefined) this.#unread = taken.unread.length;
       return taken;
     } catch (cause) {
+      this.#heard.giveBack(heard);
       if (!signal.aborted) {
         this.#cadence = onFailed(this.#cadence, clock.monotonic());
         this.#trouble = toOpenCraneError(cause, 'taking a snapshot');
       }
       throw cause;
     } finally {
+      this.#underWay -= 1;
       onStanding();
     }
+  }
+
+  /**
+   * Brings the watches in step; the folders that a snapshot that begins now has to look into. Undefined: all. Where another is
+   * under way it is not known yet whether what that one looks at will be stored.
+   */
+  #look(reason: SnapshotRequest['reason'], heard: Where): Where {
+    const hasHeardAll = this.#watch.isComplete && this.#unread === 0 && this.#underWay === 0;
+    const where = reason === 'change' && hasHeardAll ? heard : undefined;
+    const unheard = this.#watch.look(where);
+    if (where !== undefined && this.#watch.isComplete) return new Set([...where, ...unheard]);
+    this.#lookedAt = this.#ports.clock.monotonic();
+    return undefined;
   }
 
   /** Until something changes, or a while has passed. */
@@ -169,7 +193,7 @@ export class SnapshotLoop implements Part {
     await Promise.race([slept, this.#woken.promise]);
     over.abort();
     const unseen = clock.monotonic() - this.#lookedAt;
-    if (unseen >= (this.#watch.isComplete ? FULL_LOOK_MILLIS : LOOK_MILLIS)) this.#changed();
+    if (unseen >= (this.#watch.isComplete ? FULL_LOOK_MILLIS : LOOK_MILLIS)) this.#changed(undefined);
     if (!isClean) onStanding();
   }
 }

@@ -1,10 +1,16 @@
 /**
- * What snapshots leave out: what OpenClaw makes anew, and what belongs to a process that is gone. Elsewhere a name proves
+ * What snapshots leave out: what is made anew or fetched again, and what belongs to a process that is gone. Elsewhere a name proves
  * nothing: `yarn.lock` and `tmp/` in a workspace are the person's own.
  */
 
 /** At the top of OpenClaw's state: caches and temporary files (55 MB of Control UI assets, compile cache). */
 const madeAnew = new Set(['cache', 'tmp', 'node-compile-cache']);
+
+/**
+ * Caches in the home that OpenClaw and what it runs see (agent/openclaw/environment.ts): what npm and others (XDG's cache
+ * folder: pip, uv, browsers of Playwright) fetch again when they miss it.
+ */
+const fetchedAgain = new Set(['home/.cache', 'home/.npm']);
 
 /** OpenClaw's names for the folders where its agents and the person work: `workspace`, and `workspace-ID` for further agents. */
 const workspace = /^workspace(-[^/]+)?$/;
@@ -19,7 +25,7 @@ const draft = /\.[0-9a-f]{12}\.draft$/;
 export function isLeftOut(path: string): boolean {
   const [top = '', ...below] = path.split('/');
   const name = below.at(-1) ?? top;
-  if (below.length === 0 && madeAnew.has(top)) return true;
+  if (below.length === 0 ? madeAnew.has(top) : fetchedAgain.has(path)) return true;
   if (draft.test(name)) return true;
   if (!lock.test(name)) return false;
   // In a workspace only Git's: one that is left behind keeps Git from working, and nothing else of Git is named so.

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { toOpenCraneError } from '@opencrane/kit/errors.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import { Compaction, type CompactPorts } from '../compact/compaction.ts';
 import type { SnapshotReason, Summary } from '../format/manifest.ts';
@@ -33,6 +34,7 @@ export type SnapshotPorts = {
   readonly clock: Clock;
   /** Awaited after each step, as `snapshot:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
+  readonly log: Pick<Logger, 'warn'>;
 };
 
 /** Why a snapshot is taken, and of what. */
@@ -67,7 +69,7 @@ export class Snapshotter {
   readonly #ports: SnapshotPorts;
   readonly #log: SeenLog;
   readonly #tip: Tip;
-  readonly #compaction = new Compaction();
+  readonly #compaction: Compaction;
   #seen: Seen;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -82,6 +84,7 @@ export class Snapshotter {
   /** Use `open`. */
   private constructor(ports: SnapshotPorts, log: SeenLog, tip: Tip, seen: Seen) {
     this.#ports = ports;
+    this.#compaction = new Compaction(ports.log);
     this.#log = log;
     this.#tip = tip;
     this.#seen = seen;

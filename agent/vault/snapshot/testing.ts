@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@opencrane/kit/clock.ts';
+import { createLogger } from '@opencrane/kit/logging.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import type { SnapshotReason } from '../format/manifest.ts';
 import { findSnapshot } from '../history/find-snapshot.ts';
@@ -19,6 +20,9 @@ import {
 } from '../testing.ts';
 import { createVault, type Vault } from '../vault.ts';
 import { type SnapshotResult, Snapshotter } from './snapshotter.ts';
+
+/** Says nothing. */
+export const silent = createLogger({ program: 'test', level: 'silent' });
 
 /** A signal that never fires. */
 export const never = new AbortController().signal;
@@ -57,7 +61,7 @@ export class TestState {
   open(): Promise<Snapshotter> {
     const { vault, root, capture, epoch } = this;
     const onStep = (step: string) => this.onStep(step);
-    const ports = { vault, root, seenLog: this.beside('seen.jsonl'), capture, clock: systemClock, onStep };
+    const ports = { vault, root, seenLog: this.beside('seen.jsonl'), capture, clock: systemClock, onStep, log: silent };
     return Snapshotter.open(ports, epoch, never);
   }
 

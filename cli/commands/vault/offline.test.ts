@@ -97,8 +97,8 @@ const verbs: readonly {
     exitCode: 0,
   },
   {
-    words: ['vault', 'prune', '--dry-run'],
-    command: { case: 'prune', value: { dryRun: true } },
+    words: ['vault', 'prune', '--dry-run', '--retention', 'all=6h,hourly=2d,daily=14d'],
+    command: { case: 'prune', value: { dryRun: true, retention: 'all=6h,hourly=2d,daily=14d' } },
     result: { case: 'pruned', value: { snapshots: 2n, objects: 5n, bytes: 7_000n, keptSnapshots: 40n } },
     online: { pruneVault: () => ({ pruned: { snapshots: 2n, objects: 5n, bytes: 7_000n, keptSnapshots: 40n } }) },
     exitCode: 0,
@@ -319,4 +319,31 @@ test('an old archive stays when Ctrl-C ends an export', async (t) => {
   const ran = await runOffline(t, ['vault', 'export', '--output', join(folder, 'a.tar')], script, world);
   assert.deepEqual([ran.exitCode, readdirSync(folder)], [130, ['a.tar']]);
   assert.equal(readFileSync(join(folder, 'a.tar'), 'utf8'), 'the one of yesterday');
+});
+
+test('a rotation gets the new key’s file, and says what to do with it', async (t) => {
+  const rotated = { oldKey: '0123456789abcdef', newKey: 'fedcba9876543210', generation: 2 };
+  const words = ['vault', 'rotate-key', '--new-key-file', 'new.key'];
+  const ran = await runOffline(t, words, { say: [{ result: { rotated } }] });
+  assert.deepEqual([ran.exitCode, ran.errors], [0, '']);
+  assert.match(ran.out, /opens with key fedcba9876543210 and not with 0123456789abcdef\nput new\.key in the place/);
+  const sent = ['--bucket', './bucket', '--key-file', 'tenant.key', '--rotate-to', 'new.key'];
+  assert.deepEqual(JSON.parse(ran.note()).words, sent);
+  const missing = await runOffline(t, ['vault', 'rotate-key'], { say: [] });
+  assert.deepEqual([missing.exitCode, missing.note()], [2, '']);
+});
+
+test('a recovery says which snapshot is the newest now, and what becomes of the disk', async (t) => {
+  const of = { sequence: 41, takenAtMillis: 1_789_214_400_000 };
+  const newest = { sequence: 44, takenAtMillis: 1_789_215_000_000 };
+  const ran = await runOffline(t, ['vault', 'recover', '--snapshot', '41'], {
+    say: [{ result: { recovered: { of, newest, changed: true } } }],
+  });
+  assert.match(ran.out, /the newest is now snapshot 41 of 2026-09-12 12:00:00Z, as 44\n.*state\.left-behind\n$/);
+  assert.deepEqual(JSON.parse(ran.note()).words.slice(-2), ['--recover', '41']);
+  const well = await runOffline(t, ['vault', 'recover'], {
+    say: [{ result: { recovered: { of, newest: of, changed: false } } }],
+  });
+  assert.match(well.out, /nothing to mend: the newest is snapshot 41/);
+  assert.deepEqual(JSON.parse(well.note()).words.slice(-2), ['--recover', 'newest']);
 });
