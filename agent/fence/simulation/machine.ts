@@ -109,8 +109,9 @@ export class Launcher extends SimulatedProcess {
     return this.isAlive && this.#machine.openclaw === undefined;
   }
 
-  /** A request of the agent's; it takes a moment, or as long as the launcher stands still. */
+  /** A request of the agent's; it takes a moment, or as long as the launcher stands still. Where none is, none is heard. */
   ask(work: () => void): void {
+    if (!this.isAlive) return;
     this.world.schedule.after(
       this.world.chance.between(1, 30),
       this.event(() => this.act(work)),
