@@ -13,7 +13,8 @@ import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
 import type { Reporter } from '../supervise/progress.ts';
 import { type AppliedKind, decide, type Situation, type Step } from './decide.ts';
 import { type Exchanged, Exchanges } from './exchanges.ts';
-import { appliedKindOf, appliedKinds, offeredOf, servingOf, wireKindOf } from './offered.ts';
+import { appliedKindOf, appliedKinds, offeredOf } from './offered.ts';
+import { Outcomes } from './outcomes.ts';
 import type { ReceiptWriter } from './receipts.ts';
 import type { ServingRecordFile } from './serving-record.ts';
 import { Waiters } from './waiters.ts';
@@ -68,11 +69,14 @@ export class Converger implements Part {
   readonly #exchanges = new Exchanges();
   /** Resolved by `wake`, and replaced each time the loop looks at the situation. */
   #woken = Promise.withResolvers<void>();
+  readonly #outcomes: Outcomes;
   #failuresInRow = 0;
   #running: Promise<void> | undefined;
 
   constructor(ports: ConvergerPorts) {
     this.#ports = ports;
+    const { record, receipts, settled, upgrade } = ports;
+    this.#outcomes = new Outcomes({ record, receipts, settled, forgetUpgrade: () => upgrade.forget() });
   }
 
   start(): void {
@@ -210,55 +214,23 @@ export class Converger implements Part {
     receipts.applying(offer);
     const progress = this.#ports.report(kind === 'runtime' && record.current.runtime === undefined ? 'boot' : kind);
     const outcome = await appliers[kind].apply(offer, progress, this.#abort.signal);
-    await this.#remember(kind, offer, outcome);
-    if (awaitsStart(outcome)) return progress.finish(); // #start answers it
-    receipts.done(offer, outcome);
-    if (kind === 'runtime') await this.#ports.upgrade.forget();
+    await this.#outcomes.take(kind, offer, outcome);
     progress.finish(outcome.state === 'failed' ? outcome.message : undefined);
-    this.#ports.settled(offer, outcome);
   }
 
   async #resume(progress: ReportProgress, signal: AbortSignal): Promise<void> {
-    const { upgrade, receipts, settled } = this.#ports;
-    const ended = await upgrade.resume(progress, signal);
-    if (ended === undefined) return;
-    const { offer, outcome } = ended;
-    await this.#remember('runtime', offer, outcome);
-    receipts.done(offer, outcome);
-    await upgrade.forget();
-    settled(offer, outcome);
-  }
-
-  async #remember(kind: AppliedKind, offer: Offer, outcome: Outcome): Promise<void> {
-    const { record } = this.#ports;
-    const { revision, digest, nonce } = offeredOf(offer);
-    if (outcome.state === 'failed') {
-      return record.update({ refused: { ...record.current.refused, [kind]: { digest, nonce } } });
-    }
-    const { [kind]: _forgiven, ...refused } = record.current.refused;
-    const { [kind]: _proven, ...others } = record.current.unproven;
-    const unproven = awaitsStart(outcome) ? { ...others, [kind]: { revision, digest, nonce } } : others;
-    await record.update({ [kind]: servingOf(offer), refused, unproven });
+    const ended = await this.#ports.upgrade.resume(progress, signal);
+    if (ended !== undefined) await this.#outcomes.take('runtime', ended.offer, ended.outcome);
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { openclaw, record, receipts } = this.#ports;
-    await this.#reporting('boot', (progress) => openclaw.start(progress, signal));
-    for (const kind of appliedKinds) {
-      const answered = record.current.unproven[kind];
-      if (answered === undefined) continue;
-      receipts.done({ ...answered, kind: wireKindOf(kind) }, { state: 'applied', effect: 'start', downtimeMillis: 0 });
-    }
-    await record.update({ unproven: {} });
+    await this.#reporting('boot', (progress) => this.#ports.openclaw.start(progress, signal));
+    await this.#outcomes.started();
   }
 
-  /** Only the revision is new, and for a runtime perhaps who pinned it. */
   async #note(kind: AppliedKind): Promise<void> {
     const offer = this.#offers.get(kind);
-    if (offer === undefined) return;
-    const outcome: Outcome = { state: 'applied', effect: 'none', downtimeMillis: 0 };
-    await this.#remember(kind, offer, outcome);
-    this.#ports.receipts.done(offer, outcome);
+    if (offer !== undefined) await this.#outcomes.note(kind, offer);
   }
 
   async #restart(): Promise<void> {
@@ -299,10 +271,6 @@ export class Converger implements Part {
     await Promise.race([this.#woken.promise, slept]);
     over.abort();
   }
-}
-
-function awaitsStart(outcome: Outcome): boolean {
-  return outcome.state === 'applied' && outcome.effect === 'start';
 }
 
 function describe(step: Step): string {
