@@ -131,6 +131,8 @@ export async function readManifest(vault: Vault, ref: ManifestRef, signal?: Abor
         for await (const lines of unpackLines(packed, facts.rowsBytes)) yield lines.map(parseRow);
       } catch (cause) {
         throw objectDamaged(ref.name, 'its third frame holds no tree', cause);
+      } finally {
+        freeBuffer(packed);
       }
     },
   };

@@ -3,6 +3,8 @@
  * has 262,144 of them, so they are kept in typed arrays (32 bytes each) and found by open addressing (4 to 8 bytes each).
  */
 
+import { freeBuffer } from '../format/free-buffer.ts';
+
 const NAME_WORDS = 4;
 const PLACE_WORDS = 3;
 const FIRST_CAPACITY = 1024;
@@ -80,6 +82,7 @@ export class ChunkTable {
     this.#index = new Uint32Array(old.length * 2);
     // Only what was found before is found after.
     for (const entry of old) if (entry > 0) this.#index[this.#slotOf(entry - 1)] = entry;
+    freeBuffer(old);
   }
 
   #reindex(passes: (chunk: number) => boolean): void {
@@ -117,5 +120,6 @@ function wordsOf(name: Buffer, at: number): Words {
 function enlarged(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(words.length * 2);
   larger.set(words);
+  freeBuffer(words);
   return larger;
 }

@@ -23,7 +23,11 @@ const never = new AbortController().signal;
 const log = createLogger({ program: 'bench', level: 'warn' });
 // The parent made it.
 const { bucket: address, root, besides } = JSON.parse(process.argv[2] ?? '') as AgentSetting;
-const bucket = openBucket(parseBucketAddress(address, 'bucket'), { clock, random: Math.random, newId: () => randomBytes(8).toString('hex') });
+const bucket = openBucket(parseBucketAddress(address, 'bucket'), {
+  clock,
+  random: Math.random,
+  newId: () => randomBytes(8).toString('hex'),
+});
 
 let opened: Promise<{ vault: Vault; snapshotter: Snapshotter; capture: SqliteCapture }> | undefined;
 let loop: SnapshotLoop | undefined;

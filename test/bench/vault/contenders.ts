@@ -25,7 +25,8 @@ export function openCrane(root: string, folder: string, compileCache: string, fl
   const [bucket, besides] = [join(folder, 'bucket'), join(folder, 'besides')];
   for (const made of [bucket, besides]) mkdirSync(made, { recursive: true });
   const setting = { bucket, root, besides };
-  let agent = new AgentProcess(setting, compileCache, flags);
+  let agent: AgentProcess | undefined;
+  const start = () => new AgentProcess(setting, compileCache, flags); // it is measured from its start on
   const inFreshProcess = async (order: Parameters<AgentProcess['measure']>[0]) => {
     const other = new AgentProcess({ ...setting, besides: join(folder, 'besides-of-another') }, compileCache, flags);
     const measured = await other.measure(order);
@@ -34,16 +35,16 @@ export function openCrane(root: string, folder: string, compileCache: string, fl
   };
   return {
     name: 'OpenCrane',
-    snapshot: () => agent.measure({ do: 'snapshot' }),
+    snapshot: () => (agent ??= start()).measure({ do: 'snapshot' }),
     async snapshotAfterRestart() {
-      await agent.end();
-      agent = new AgentProcess(setting, compileCache, flags);
+      await agent?.end();
+      agent = start();
       return agent.measure({ do: 'snapshot' });
     },
     restore: (target) => inFreshProcess({ do: 'restore', target }),
     verify: () => inFreshProcess({ do: 'verify' }),
     storedBytes: () => bytesBelow(bucket),
-    end: () => agent.end(),
+    end: async () => agent?.end(),
   };
 }
 
@@ -53,7 +54,7 @@ export async function restic(root: string, folder: string): Promise<Contender | 
   if (program === undefined) return { skip: 'no restic: install the package restic (apt-get install restic)' };
   const repository = join(folder, 'repository');
   const env = { RESTIC_REPOSITORY: repository, RESTIC_PASSWORD: 'bench', RESTIC_CACHE_DIR: join(folder, 'cache') };
-  const run = (args: readonly string[], more: { readonly cwd?: string; readonly then?: string } = {}) =>
+  const run = (args: readonly string[], more: { readonly cwd?: string; readonly afterwards?: string } = {}) =>
     runMeasured([program, ...args], { env, ...more });
   mkdirSync(folder, { recursive: true });
   await run(['init']);
@@ -61,7 +62,8 @@ export async function restic(root: string, folder: string): Promise<Contender | 
     name: 'restic',
     snapshot: () => run(['backup', '--quiet', '.'], { cwd: root }),
     snapshotAfterRestart: undefined,
-    restore: (target) => run(['restore', 'latest', '--quiet', '--target', target], { then: `sync -f '${target}'` }),
+    restore: (target) =>
+      run(['restore', 'latest', '--quiet', '--target', target], { afterwards: `sync -f '${target}'` }),
     verify: () => run(['check', '--quiet', '--read-data']),
     storedBytes: () => bytesBelow(repository),
     async end() {},
@@ -74,7 +76,7 @@ export async function borg(root: string, folder: string): Promise<Contender | { 
   if (program === undefined) return { skip: 'no borg: install the package borgbackup (apt-get install borgbackup)' };
   const repository = join(folder, 'repository');
   const env = { BORG_REPO: repository, BORG_PASSPHRASE: 'bench', BORG_BASE_DIR: join(folder, 'base') };
-  const run = (args: readonly string[], more: { readonly cwd?: string; readonly then?: string } = {}) =>
+  const run = (args: readonly string[], more: { readonly cwd?: string; readonly afterwards?: string } = {}) =>
     runMeasured([program, ...args], { env, ...more });
   mkdirSync(folder, { recursive: true });
   await run(['init', '--encryption', 'repokey-blake2']);
@@ -88,7 +90,7 @@ export async function borg(root: string, folder: string): Promise<Contender | { 
     snapshotAfterRestart: undefined,
     restore(target) {
       mkdirSync(target);
-      return run(['extract', `::${count}`], { cwd: target, then: 'sync -f .' });
+      return run(['extract', `::${count}`], { cwd: target, afterwards: 'sync -f .' });
     },
     verify: () => run(['check', '--verify-data']),
     storedBytes: () => bytesBelow(repository),

@@ -37,7 +37,9 @@ export class Figures {
 
   stored(tree: string, what: string, who: string, storedBytes: number): void {
     this.#stored.push({ tree, what, who, storedBytes });
-    this.#print(`${tree.padEnd(12)} ${`stored after ${what}`.padEnd(28)} ${who.padEnd(11)} ${mib(storedBytes).padStart(7)} MiB`);
+    this.#print(
+      `${tree.padEnd(12)} ${`stored after ${what}`.padEnd(28)} ${who.padEnd(11)} ${mib(storedBytes).padStart(7)} MiB`,
+    );
   }
 
   goal(what: string, got: number, most: number): void {
@@ -67,7 +69,11 @@ export class Figures {
     const most = what === '1 % changed' ? 1 / SMALL_CHANGE : 1;
     this.goal(`${tree}: ${what}, times the best of the others`, ours.seconds / best, most);
     for (const { who, seconds, cpuSeconds, peakBytes } of others) {
-      const [time, processor, memory] = [seconds / ours.seconds, cpuSeconds / ours.cpuSeconds, peakBytes / ours.peakBytes];
+      const [time, processor, memory] = [
+        seconds / ours.seconds,
+        cpuSeconds / ours.cpuSeconds,
+        peakBytes / ours.peakBytes,
+      ];
       this.#print(
         `${tree}: ${what}: ${who} takes ${time.toFixed(2)} times our time, ${processor.toFixed(2)} times our processor, ${memory.toFixed(2)} times our memory`,
       );

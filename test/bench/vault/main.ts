@@ -42,7 +42,9 @@ const folder = mkdtempSync(join(tmpdir(), 'oc-bench-'));
 const compileCache = join(folder, 'compile-cache');
 const figures = new Figures(print);
 try {
-  print(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, seed ${seed}, ${values.share} of the trees`);
+  print(
+    `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, seed ${seed}, ${values.share} of the trees`,
+  );
   await warmUp();
   if (parts.includes('state')) await compare(makeState(place('state/tree'), seed, share));
   if (parts.includes('files')) await compare(makeSmallFiles(place('files/tree'), seed, share));
@@ -110,7 +112,12 @@ async function alone(tree: Tree, contenders: readonly Contender[]): Promise<void
     }
     await tree.change();
     await settle();
-    note({ tree: tree.name, what: '1 % changed, after a restart', who: one.name, ...(await one.snapshotAfterRestart()) });
+    note({
+      tree: tree.name,
+      what: '1 % changed, after a restart',
+      who: one.name,
+      ...(await one.snapshotAfterRestart()),
+    });
   }
 }
 

@@ -23,7 +23,10 @@ export class MemoryWatch {
 
   constructor(pid: number) {
     const look = () => {
-      this.#peak = Math.max(this.#peak, family(pid).reduce((sum, one) => sum + residentBytes(one), 0));
+      this.#peak = Math.max(
+        this.#peak,
+        family(pid).reduce((sum, one) => sum + residentBytes(one), 0),
+      );
     };
     this.#timer = setInterval(look, LOOK_MILLIS);
     look();
@@ -44,10 +47,14 @@ export function cpuSeconds(pid: number): number {
 /** Runs a program to its end. Its processor time is the kernel's own account, as a shell tells it. */
 export async function runMeasured(
   command: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>>; readonly then?: string } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly afterwards?: string;
+  } = {},
 ): Promise<Measured> {
-  const { cwd, env, then = 'true' } = options;
-  const script = `"$@" >/dev/null || exit $?; ${then} || exit $?; times`;
+  const { cwd, env, afterwards = 'true' } = options;
+  const script = `"$@" >/dev/null || exit $?; ${afterwards} || exit $?; times`;
   const began = performance.now();
   const child = spawn('sh', ['-c', script, 'sh', ...command], {
     ...(cwd !== undefined && { cwd }),
@@ -72,7 +79,9 @@ export async function runMeasured(
 /** The last line of `times`: user and system time of the children, `0m1.25s 0m0.50s`. */
 function childTimes(output: string): number {
   const line = output.trimEnd().split('\n').at(-1) ?? '';
-  const times = [...line.matchAll(/(\d+)m([\d.]+)s/g)].map(([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds));
+  const times = [...line.matchAll(/(\d+)m([\d.]+)s/g)].map(
+    ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
+  );
   if (times.length !== 2) throw new Error(`times said "${line}"`);
   return times.reduce((sum, time) => sum + time, 0);
 }

@@ -12,7 +12,8 @@ export function seeded(seed: number): () => number {
 }
 
 const WORDS = 20_000;
-const syllables = 'ta re mi no lu ka ve so pi da en or al is un ti ra be co ma st ing er ly tion al de pre con ex'.split(' ');
+const syllables =
+  'ta re mi no lu ka ve so pi da en or al is un ti ra be co ma st ing er ly tion al de pre con ex'.split(' ');
 
 /** Writes text. */
 export class TextSource {
@@ -28,7 +29,7 @@ export class TextSource {
   fill(bytes: Buffer): Buffer {
     for (let at = 0; at < bytes.length; ) {
       // Frequent as Zipf's law has it: the n-th word comes 1/n times as often as the first.
-      const word = this.#words[Math.floor(WORDS ** this.#random()) - 1] ?? this.#words[0];
+      const word = this.#words[Math.floor(WORDS * this.#random() ** 3)] ?? this.#words[0];
       at += word === undefined ? 1 : word.copy(bytes, at);
     }
     bytes[bytes.length - 1] = 10;

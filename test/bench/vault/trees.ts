@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
-import { TextSource, seeded } from './text.ts';
+import { seeded, TextSource } from './text.ts';
 
 /** A tree that lies in a folder. */
 export type Tree = {
@@ -82,7 +82,12 @@ export class Database {
     for (let row = 0; row < this.#rows; ) {
       this.#database.exec('BEGIN');
       for (const end = Math.min(row + 10_000, this.#rows); row < end; row += 1) {
-        insert.run(row, `agent:main:${row % 97}`, row % 2 ? 'user' : 'assistant', text.text(ROW_BYTES).toString('latin1'));
+        insert.run(
+          row,
+          `agent:main:${row % 97}`,
+          row % 2 ? 'user' : 'assistant',
+          text.text(ROW_BYTES).toString('latin1'),
+        );
       }
       this.#database.exec('COMMIT');
     }
@@ -128,7 +133,9 @@ function smallFiles(root: string, text: TextSource, count: number): { change(): 
 function transcript(text: TextSource, bytes: number): string {
   const lines: string[] = [];
   for (let written = 0; written < bytes; written += 700)
-    lines.push(JSON.stringify({ type: 'message', id: text.between(0, 1e9), content: text.text(620).toString('latin1') }));
+    lines.push(
+      JSON.stringify({ type: 'message', id: text.between(0, 1e9), content: text.text(620).toString('latin1') }),
+    );
   return `${lines.join('\n')}\n`;
 }
 
