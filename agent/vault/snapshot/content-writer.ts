@@ -18,8 +18,8 @@ const FRAME_BYTES = 512 * 1024;
 const PACK_BYTES = 8 * 1024 * 1024;
 /** A pack of this length gets nothing more: text packs to less, and what does not pack would take twice the memory. */
 const ENOUGH_PACKED_BYTES = 4 * 1024 * 1024;
-/** Frames being packed. The pool has 4 threads, and reading files needs one now and then. */
-const FRAMES_UNDER_WAY = 4;
+/** Frames being packed, with some MB each. The pool has 4 threads, and reading files needs one now and then. */
+const FRAMES_UNDER_WAY = 3;
 /** Packs that are made or sent, each in memory. */
 const PACKS_UNDER_WAY = 3;
 

@@ -49,7 +49,8 @@ try {
   if (parts.includes('state')) await compare(makeState(place('state/tree'), seed, share));
   if (parts.includes('files')) await compare(makeSmallFiles(place('files/tree'), seed, share));
   if (parts.includes('steady')) {
-    const options = { seed, share, seconds: Number(values.seconds), alone: values.alone, flags, compileCache };
+    const { alone, seconds } = values;
+    const options = { seed, share, seconds: Number(seconds), alone, flags, compileCache, print };
     await steady(place('steady'), options, figures);
   }
 } finally {

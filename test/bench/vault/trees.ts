@@ -19,7 +19,8 @@ export type Tree = {
 const MIB = 1024 ** 2;
 /** Bytes of a row: two or three to a page. */
 const ROW_BYTES = 1_500;
-const PAGE_BYTES = 4_096;
+/** SQLite's own choice. */
+export const PAGE_BYTES = 4_096;
 /** Over how long a hundredth of a database changes, in milliseconds. */
 const CHANGE_MILLIS = 5_000;
 
