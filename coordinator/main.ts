@@ -29,6 +29,7 @@ import { EventLog } from './events/event-log.ts';
 import { eventService } from './events/event-service.ts';
 import { AdminToken } from './identity/admin-token.ts';
 import { AgentTokens } from './identity/agent-tokens.ts';
+import { leanFlags } from './local-platform/lean-process.ts';
 import { LocalPlatform } from './local-platform/local-platform.ts';
 import { TenantOffers } from './offers/desired-state.ts';
 import { ReceiptStore } from './receipts/receipt-store.ts';
@@ -54,8 +55,6 @@ import { vaultService } from './vault/vault-service.ts';
 /** Both planes of the embedded mode are for this machine only. */
 const HOST = '127.0.0.1';
 const repository = join(import.meta.dirname, '..');
-/** Agents and launchers keep little that is young: a small young generation saves 18 MB each (docs/performance.md). */
-const smallHeap = '--max-semi-space-size=1';
 const random = Math.random;
 const newId = randomUUID;
 
@@ -128,8 +127,8 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     agentAddress: () => agents.address(),
     tokens,
     commands: {
-      agent: [process.execPath, smallHeap, join(repository, 'agent', 'main.ts')],
-      launcher: [process.execPath, smallHeap, join(repository, 'agent', 'launcher', 'main.ts')],
+      agent: [process.execPath, ...leanFlags, join(repository, 'agent', 'main.ts')],
+      launcher: [process.execPath, ...leanFlags, join(repository, 'agent', 'launcher', 'main.ts')],
     },
     environment: process.env,
     buckets: settings.buckets,

@@ -14,6 +14,7 @@ import { AgentTokenFiles } from './agent-token-files.ts';
 import type { DetachedSpec } from './detached.ts';
 import { GatewayPorts, readGatewayPort } from './gateway-port.ts';
 import { makeFolders, type TenantLayout, tenantLayout } from './layout.ts';
+import { leanEnvironment } from './lean-process.ts';
 import { readLog } from './log-reader.ts';
 import { Program, type ProgramSpec } from './program.ts';
 import { TenantPrograms } from './tenant-programs.ts';
@@ -181,6 +182,7 @@ export class LocalPlatform implements Platform, Part {
         OPENCRANE_LOG_LEVEL: logLevel,
         // Our programs are TypeScript: with the cache a start does not strip types again, which saves time and 30 MB.
         NODE_COMPILE_CACHE: join(home, 'compile-cache'),
+        ...(program === 'agent' ? leanEnvironment : {}),
       },
       folder: layout.data,
       log: layout.log(program),

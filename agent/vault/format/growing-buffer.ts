@@ -1,3 +1,5 @@
+import { freeBuffer } from './free-buffer.ts';
+
 /** Bytes that are put one after the other, in memory that is used again and again. */
 export class GrowingBuffer {
   #memory = Buffer.allocUnsafeSlow(64 * 1024);
@@ -11,8 +13,9 @@ export class GrowingBuffer {
   append(bytes: Uint8Array): void {
     const length = this.#length + bytes.length;
     if (length > this.#memory.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#memory.length * 4));
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#memory.length * 2));
       larger.set(this.bytes);
+      freeBuffer(this.#memory);
       this.#memory = larger;
     }
     this.#memory.set(bytes, this.#length);
@@ -22,5 +25,10 @@ export class GrowingBuffer {
   /** Begins anew. */
   clear(): void {
     this.#length = 0;
+  }
+
+  /** Gives its memory back; it is not used any more. */
+  free(): void {
+    freeBuffer(this.#memory);
   }
 }

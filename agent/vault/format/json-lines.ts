@@ -3,7 +3,9 @@ import { promisify } from 'node:util';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompress, zstdDecompress } from 'node:zlib';
 import { freeBuffer } from './free-buffer.ts';
 
-const options = { chunkSize: 64 * 1024, params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+/** Longer than a buffer that is a part of Node's pool, so that each can be given back. */
+const PIECE_BYTES = 128 * 1024;
+const options = { chunkSize: PIECE_BYTES, params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 /** Text that is handed to zstd at once. */
 const BATCH_CHARACTERS = 64 * 1024;
 
@@ -39,13 +41,14 @@ export async function packLines(values: Iterable<unknown>): Promise<{ packed: Bu
 
 /** The lines that were packed, some at a time. Throws when they are not as long as they were. */
 export async function* unpackLines(packed: Uint8Array, plainBytes: number): AsyncGenerator<string[]> {
-  const stream = createZstdDecompress({ chunkSize: BATCH_CHARACTERS });
+  const stream = createZstdDecompress({ chunkSize: PIECE_BYTES });
   stream.end(packed);
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let [rest, bytes] = ['', 0];
   for await (const piece of stream as AsyncIterable<Buffer>) {
     bytes += piece.length;
     const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
+    freeBuffer(piece);
     rest = lines.pop() ?? '';
     yield lines;
   }

@@ -109,7 +109,7 @@ export type SealedManifest = {
   /** Length of the object. */
   readonly bytes: number;
   packs(): Promise<PackRow[]>;
-  /** The rows, as they are unpacked; to be used before the next are asked for. */
+  /** The rows, as they are unpacked; to be used before the next are asked for. Once, and last: the object is given back. */
   rows(): AsyncGenerator<TreeRow[]>;
 };
 
@@ -120,17 +120,21 @@ export async function readManifest(vault: Vault, ref: ManifestRef, signal?: Abor
   const facts = openSummary(opener, ref, bytes);
   const packsAt = summaryEnd(bytes);
   const rowsAt = packsAt + facts.packsBytes;
+  const { length } = bytes;
   return {
     ref,
     summary: summaryOf(facts),
-    bytes: bytes.length,
+    bytes: length,
     packs: () => openPacks(opener, ref, bytes.subarray(packsAt, rowsAt)),
     async *rows() {
       const packed = opener.open(2, bytes.subarray(rowsAt));
+      freeBuffer(bytes);
       try {
         for await (const lines of unpackLines(packed, facts.rowsBytes)) yield lines.map(parseRow);
       } catch (cause) {
         throw objectDamaged(ref.name, 'its third frame holds no tree', cause);
+      } finally {
+        freeBuffer(packed);
       }
     },
   };

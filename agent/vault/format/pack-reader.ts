@@ -38,20 +38,41 @@ export async function readFrames(
   take: TakeFrame,
   signal?: AbortSignal,
 ): Promise<void> {
-  const planned = wanted.map((one) => ({ ...one, fetches: planFetches(one) }));
-  const isSmall = ({ fetches }: (typeof planned)[number]) => fetches.length === 1 && size(fetches[0]) <= SMALL_BYTES;
-  const decompressor = new Decompressor();
-  const read = ({ pack, fetches }: (typeof planned)[number]) =>
-    readPack({ vault, take, decompressor, signal }, pack, fetches);
+  const reader = new FrameReader(vault, signal);
   try {
+    await reader.read(wanted, take);
+  } finally {
+    reader.close();
+  }
+}
+
+/** Reads frames, again and again. */
+export class FrameReader {
+  readonly #decompressor = new Decompressor();
+  readonly #vault: Vault;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(vault: Vault, signal?: AbortSignal) {
+    this.#vault = vault;
+    this.#signal = signal;
+  }
+
+  async read(wanted: readonly WantedFrames[], take: TakeFrame): Promise<void> {
+    const ports = { vault: this.#vault, take, decompressor: this.#decompressor, signal: this.#signal };
+    const planned = wanted.map((one) => ({ pack: one.pack, fetches: planFetches(one) }));
+    const isSmall = ({ fetches }: (typeof planned)[number]) => fetches.length === 1 && size(fetches[0]) <= SMALL_BYTES;
+    const read = ({ pack, fetches }: (typeof planned)[number]) => readPack(ports, pack, fetches);
     await mapConcurrently(
       planned.filter((one) => !isSmall(one)),
       LARGE_AT_ONCE,
       read,
     );
     await mapConcurrently(planned.filter(isSmall), SMALL_AT_ONCE, read);
-  } finally {
-    decompressor.close();
+  }
+
+  /** Frees what it holds; nothing is being read. */
+  close(): void {
+    this.#decompressor.close();
   }
 }
 

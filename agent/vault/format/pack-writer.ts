@@ -52,6 +52,11 @@ export class PackWriter {
     return this.#plain.length;
   }
 
+  /** Length so far; frames that are being packed are not in it yet. */
+  get bytes(): number {
+    return this.#ports.buffer.bytes.length;
+  }
+
   /** Adds the next frame. Resolves when `plain` may be used again; in what order is no matter. */
   async add(plain: Uint8Array): Promise<void> {
     const frame = this.#plain.push(plain.length) - 1;

@@ -3,6 +3,7 @@
  * while the next ones are made; how much is under way is bounded, so the memory is too.
  */
 import { Compressor } from '../format/compression.ts';
+import { freeBuffer } from '../format/free-buffer.ts';
 import { GrowingBuffer } from '../format/growing-buffer.ts';
 import { newPackId } from '../format/object-ids.ts';
 import { PackWriter } from '../format/pack-writer.ts';
@@ -15,8 +16,10 @@ import { UnderWay } from './under-way.ts';
 const FRAME_BYTES = 512 * 1024;
 /** Plain bytes of a pack, at most. */
 const PACK_BYTES = 8 * 1024 * 1024;
-/** Frames being packed. The pool has 4 threads, and reading files needs one now and then. */
-const FRAMES_UNDER_WAY = 4;
+/** A pack of this length gets nothing more: text packs to less, and what does not pack would take twice the memory. */
+const ENOUGH_PACKED_BYTES = 4 * 1024 * 1024;
+/** Frames being packed, with some MB each. The pool has 4 threads, and reading files needs one now and then. */
+const FRAMES_UNDER_WAY = 3;
 /** Packs that are made or sent, each in memory. */
 const PACKS_UNDER_WAY = 3;
 
@@ -92,7 +95,8 @@ export class ContentWriter {
     this.#frames.add(pack.writer.add(frame.subarray(0, used)).then(() => void this.#spareFrames.push(frame)));
     pack.plainBytes += used;
     this.#used = 0;
-    if (pack.plainBytes + FRAME_BYTES > PACK_BYTES) await this.#closePack(pack);
+    if (pack.plainBytes + FRAME_BYTES > PACK_BYTES || pack.writer.bytes > ENOUGH_PACKED_BYTES)
+      await this.#closePack(pack);
     await this.#frames.room();
     this.#frame = this.#spareFrames.pop() ?? Buffer.allocUnsafeSlow(FRAME_BYTES);
   }
@@ -103,15 +107,21 @@ export class ContentWriter {
     if (this.#pack) await this.#closePack(this.#pack);
     await this.#frames.end();
     await this.#packs.end();
-    this.#spareBuffers.splice(0);
-    this.#compressor.close();
+    this.#free();
   }
 
   /** Gives up; resolves when nothing is under way any more. */
   async abandon(): Promise<void> {
     await this.#frames.settle();
     await this.#packs.settle();
+    this.#free();
+  }
+
+  /** The manifest is made next, which takes memory too. */
+  #free(): void {
     this.#compressor.close();
+    for (const buffer of this.#spareBuffers.splice(0)) buffer.free();
+    for (const frame of [this.#frame, ...this.#spareFrames.splice(0)]) freeBuffer(frame);
   }
 
   #add(name: Buffer, bytes: number): number {

@@ -1,10 +1,12 @@
-/** The process that holds pins (pin-main.ts), as its parent sees it. It starts with the first pin and ends with `close`. */
+/** The process that holds pins (pin-main.mjs), as its parent sees it. It starts when it is asked and ends with `close`. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type PinReply, type PinRequest, pinReply } from './pin-protocol.ts';
 
 type Unnumbered<Request> = Request extends unknown ? Omit<Request, 'number'> : never;
+
+const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'];
 
 /** Asks the process; starts it when there is none. */
 export class PinProcess {
@@ -35,9 +37,9 @@ export class PinProcess {
   }
 
   #start(): ChildProcess {
-    const main = fileURLToPath(new URL('./pin-main.ts', import.meta.url));
+    const main = fileURLToPath(new URL('./pin-main.mjs', import.meta.url));
     // Without our environment, which it does not need, and without our flags, which may be a test runner's.
-    const child = fork(main, { execArgv: ['--disable-warning=ExperimentalWarning'], env: {} });
+    const child = fork(main, { execArgv: flags, env: {} });
     child.unref();
     child.channel?.unref();
     child.on('message', (message) => {

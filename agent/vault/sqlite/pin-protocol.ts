@@ -1,15 +1,16 @@
-/** What the process that holds pins (pin-main.ts) is asked and answers. */
+/** What the process that holds pins (pin-main.mjs) is asked and answers. */
 import { z } from 'zod';
 
 /** A request; `pin` is the asker's number for a transaction. */
-export const pinRequest = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('take'), number: z.number(), pin: z.number(), path: z.string(), writable: z.boolean() }),
-  z.object({ do: z.literal('check'), number: z.number(), pin: z.number() }),
-  z.object({ do: z.literal('release'), number: z.number(), pin: z.number() }),
-]);
-
-/** A request. */
-export type PinRequest = z.infer<typeof pinRequest>;
+export type PinRequest =
+  | {
+      readonly do: 'take';
+      readonly number: number;
+      readonly pin: number;
+      readonly path: string;
+      readonly writable: boolean;
+    }
+  | { readonly do: 'check' | 'release'; readonly number: number; readonly pin: number };
 
 /** The answer to the request of that number. */
 export const pinReply = z.object({

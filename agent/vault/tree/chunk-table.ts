@@ -3,6 +3,8 @@
  * has 262,144 of them, so they are kept in typed arrays (32 bytes each) and found by open addressing (4 to 8 bytes each).
  */
 
+import { freeBuffer } from '../format/free-buffer.ts';
+
 const NAME_WORDS = 4;
 const PLACE_WORDS = 3;
 const FIRST_CAPACITY = 1024;
@@ -73,13 +75,21 @@ export class ChunkTable {
     this.#reindex(passes);
   }
 
+  /** By half, which leaves a third of them free at most. */
   #grow(): void {
-    this.#names = enlarged(this.#names);
-    this.#places = enlarged(this.#places);
+    const capacity = Math.ceil(this.#count * 1.5);
+    this.#names = enlarged(this.#names, capacity * NAME_WORDS);
+    this.#places = enlarged(this.#places, capacity * PLACE_WORDS);
+    if (capacity * 2 > this.#index.length) this.#growIndex();
+  }
+
+  /** Its length is a power of two. */
+  #growIndex(): void {
     const old = this.#index;
     this.#index = new Uint32Array(old.length * 2);
     // Only what was found before is found after.
     for (const entry of old) if (entry > 0) this.#index[this.#slotOf(entry - 1)] = entry;
+    freeBuffer(old);
   }
 
   #reindex(passes: (chunk: number) => boolean): void {
@@ -114,8 +124,9 @@ function wordsOf(name: Buffer, at: number): Words {
   return [name.readUInt32LE(at), name.readUInt32LE(at + 4), name.readUInt32LE(at + 8), name.readUInt32LE(at + 12)];
 }
 
-function enlarged(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(words.length * 2);
+function enlarged(words: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(length);
   larger.set(words);
+  freeBuffer(words);
   return larger;
 }

@@ -1,6 +1,6 @@
 /** Reads frames back. What is damaged is named, and the rest is read all the same. */
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { readFrames, type WantedFrames } from '../format/pack-reader.ts';
+import { FrameReader, type WantedFrames } from '../format/pack-reader.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
 import { onlyDamage } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
@@ -25,27 +25,31 @@ export async function checkPacks(
   signal: AbortSignal,
 ): Promise<DamagedPack[]> {
   const damaged: DamagedPack[] = [];
+  const reader = new FrameReader(vault, signal);
   const check = async (one: WantedFrames) => {
-    const found = await checkPack(vault, one, onBytes, signal);
+    const found = await checkPack(reader, one, onBytes);
     if (found) damaged.push(found);
   };
   const isSmall = (one: WantedFrames) => sealedBytes(one) <= SMALL_BYTES;
-  await mapConcurrently(
-    wanted.filter((one) => !isSmall(one)),
-    LARGE_AT_ONCE,
-    check,
-  );
-  await mapConcurrently(wanted.filter(isSmall), SMALL_AT_ONCE, check);
+  try {
+    await mapConcurrently(
+      wanted.filter((one) => !isSmall(one)),
+      LARGE_AT_ONCE,
+      check,
+    );
+    await mapConcurrently(wanted.filter(isSmall), SMALL_AT_ONCE, check);
+  } finally {
+    reader.close();
+  }
   return damaged;
 }
 
 const hopeless = ['object_missing', 'object_of_another_vault'];
 
 async function checkPack(
-  vault: Vault,
+  reader: FrameReader,
   wanted: WantedFrames,
   onBytes: (bytes: number) => void,
-  signal: AbortSignal,
 ): Promise<DamagedPack | undefined> {
   const { pack } = wanted;
   const read = new Set<number>();
@@ -54,12 +58,12 @@ async function checkPack(
     read.add(frame);
     onBytes(pack.sealed[frame] ?? 0);
   };
-  const damage = await readFrames(vault, [wanted], take, signal).then(() => undefined, onlyDamage);
+  const damage = await reader.read([wanted], take).then(() => undefined, onlyDamage);
   if (!damage) return undefined;
   // Reading ends with the first broken frame. The others are tried one by one, unless it is no pack of this vault at all.
   const rest = hopeless.includes(damage.reason) ? [] : wanted.frames.filter((frame) => !read.has(frame));
   await mapConcurrently(rest, LARGE_AT_ONCE, (frame) =>
-    readFrames(vault, [{ pack, frames: [frame] }], take, signal).catch(onlyDamage),
+    reader.read([{ pack, frames: [frame] }], take).catch(onlyDamage),
   );
   const broken = new Set(wanted.frames.filter((frame) => !read.has(frame)));
   return broken.size > 0 ? { wanted, damage, broken } : undefined;
