@@ -46,11 +46,12 @@ export class BundleShelf implements BlobReader {
 
   /** What was read of it is not what its digest says: the bucket's copy goes, so that the next reading is another one. */
   async damaged(digest: Digest, signal: AbortSignal): Promise<void> {
-    const { bucket, log } = this.#ports;
+    const { bucket, onStep, log } = this.#ports;
     const name = objectAt({ kind: 'bundle', digest });
     if ((await bucket.info(name, signal)) === undefined) return;
     log.error({ digest, bucket: bucket.address }, 'the bundle in the bucket is damaged and is replaced');
     await bucket.delete(name, signal);
+    await onStep('bundle:damaged');
   }
 
   /** Makes sure that the bucket has a bundle in its full length; what it lacks comes from the coordinator, checked on the way. */
@@ -61,7 +62,12 @@ export class BundleShelf implements BlobReader {
     if (there?.bytes === bundleBytes) return;
     if (there !== undefined) await this.damaged(bundleDigest, signal);
     await onStep('bundle:put');
-    await bucket.create(name, checked(coordinator, bundleDigest, bundleBytes, signal), signal);
+    const content = checked(coordinator.read(bundleDigest, 0, signal), bundleDigest, bundleBytes);
+    await bucket.create(
+      name,
+      announced(content, () => onStep('bundle:put:begun')),
+      signal,
+    );
     await onStep('bundle:put:done');
   }
 
@@ -73,20 +79,20 @@ export class BundleShelf implements BlobReader {
       if (place?.kind !== 'bundle' || kept.includes(place.digest)) continue;
       await onStep('bundle:remove');
       await bucket.delete(name, signal);
+      await onStep('bundle:remove:done');
     }
   }
 }
 
 /** The bytes of a bundle. Throws at the end when they are not what the digest says, so that no object is made of them. */
 async function* checked(
-  coordinator: BlobReader,
+  pieces: ReturnType<BlobReader['read']>,
   digest: Digest,
   bytes: number,
-  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let done = 0;
-  for await (const { data } of coordinator.read(digest, 0, signal)) {
+  for await (const { data } of pieces) {
     hash.update(data);
     done += data.length;
     yield data;
@@ -96,4 +102,14 @@ async function* checked(
   throw new OpenCraneError('data_loss', 'bundle_corrupt', what, {
     mend: 'the coordinator’s copy is damaged: remove it there and build the version again',
   });
+}
+
+/** The same bytes; announces that the first of them were taken. */
+async function* announced(content: AsyncIterable<Uint8Array>, begun: () => Promise<void> | void) {
+  let isFirst = true;
+  for await (const piece of content) {
+    yield piece;
+    if (isFirst) await begun();
+    isFirst = false;
+  }
 }
