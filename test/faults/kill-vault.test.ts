@@ -53,13 +53,14 @@ const states = new Set<string>();
 /** Every step that any scenario came by. */
 const seen = new Set<string>();
 
-/** What OpenClaw does, all in one: some pages of its database, a file that grows, one that comes, one that goes. */
+/** What OpenClaw does, all in one: pages of its database, a file that grows, one that comes, one that goes. */
 function live(world: VaultWorld, turn: number): DatabaseSync {
   const at = (path: string) => join(world.state, path);
   mkdirSync(dirname(world.database), { recursive: true });
   const database = new DatabaseSync(world.database);
   database.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0');
   database.exec('CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, text TEXT)');
+  database.exec("UPDATE turns SET text = text || '.'"); // nothing of the pages before is needed any more
   const insert = database.prepare('INSERT INTO turns (text) VALUES (?)');
   for (let row = 0; row < 50; row += 1) insert.run(`${turn}: ${'said '.repeat(100)}${row}`);
   appendFileSync(at('journal'), `turn ${turn}\n`);
