@@ -8,7 +8,7 @@ import { decideState, type Lineage, readLineage, type Situation, type StateDecis
 const folder = await mkdtemp(join(tmpdir(), 'opencrane-lineage-'));
 after(() => rm(folder, { recursive: true, force: true }));
 
-const ours: Lineage = { format: 1, vault: 'v', epoch: 4, restoring: false };
+const ours: Lineage = { format: 1, vault: 'v', epoch: 4, restoring: false, aside: false };
 const settled: Situation = {
   lineage: ours,
   vault: 'v',

@@ -20,6 +20,8 @@ const schema = z.strictObject({
   epoch: z.int().positive(),
   /** A restore was decided on and is not known to be whole. */
   restoring: z.boolean(),
+  /** What was here before is kept beside: whatever is in the state's place is half a restore, or a whole one that nobody knows of. */
+  aside: z.boolean().default(false),
 });
 
 /** What this disk remembers of its state. */
@@ -66,8 +68,8 @@ export async function readLineage(path: string): Promise<Lineage | undefined> {
 }
 
 /** Writes what this disk is to remember. */
-export async function writeLineage(path: string, lineage: Omit<Lineage, 'format'>): Promise<void> {
-  await writeFileAtomically(path, `${JSON.stringify({ format: 1, ...lineage } satisfies Lineage)}\n`);
+export async function writeLineage(path: string, lineage: Omit<z.input<typeof schema>, 'format'>): Promise<void> {
+  await writeFileAtomically(path, `${JSON.stringify({ format: 1, ...lineage } satisfies z.input<typeof schema>)}\n`);
 }
 
 function anotherVault(here: string, there: string): OpenCraneError {

@@ -48,7 +48,7 @@ export type ResidencePorts = {
   /** Told when what `seen` says may have changed. */
   readonly onChange: () => void;
   readonly report: ReportProgress;
-  /** Awaited at steps, as `restore:STEP`, `snapshot:STEP`. */
+  /** Awaited at steps, as `boot:STEP`, `restore:STEP`, `snapshot:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly clock: Clock;
   /** In [0, 1). */
@@ -151,38 +151,52 @@ export class Residence implements Part {
   }
 
   async #bringState(vault: Vault, epoch: number, signal: AbortSignal): Promise<void> {
-    const { folders, fence } = this.#ports;
+    const { folders, fence, onStep } = this.#ports;
     const head = await checkedHead(vault, signal);
+    const lineage = await readLineage(folders.lineage);
     const decision = decideState({
-      lineage: await readLineage(folders.lineage),
+      lineage,
       vault: vault.keys.vaultId,
       epoch,
       hasState: hasEntries(folders.state),
       head: head && { epoch: head.epoch, hasSnapshot: head.newest !== undefined },
     });
     const restoring = decision === 'restore';
-    await writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, restoring });
+    const aside = restoring && lineage?.aside === true;
+    const remember = (now: { readonly restoring: boolean; readonly aside: boolean }) =>
+      writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, ...now });
+    await remember({ restoring, aside });
+    await onStep('boot:decided');
     fence.assertHeld();
     const { newest } = await adoptHead(vault, epoch, signal);
+    await onStep('boot:adopted');
     if (!restoring || newest === undefined) return;
     this.#tell({ state: 'restoring' });
+    await this.#clearPlace(aside);
+    await remember({ restoring, aside: true });
     await this.#restore(vault, newest, signal);
-    await writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, restoring: false });
+    await remember({ restoring: false, aside: false });
+    await onStep('boot:restored');
   }
 
   /** What was on this disk is kept beside, until that happens again: its last seconds may be nowhere else. */
+  async #clearPlace(isAside: boolean): Promise<void> {
+    const { folders, onStep, log } = this.#ports;
+    if (isAside) await rm(folders.state, { recursive: true, force: true }); // of a restore that was cut off
+    if (!hasEntries(folders.state)) return;
+    const leftBehind = `${folders.state}.left-behind`;
+    await rm(leftBehind, { recursive: true, force: true });
+    await rename(folders.state, leftBehind);
+    await onStep('boot:aside');
+    log.warn({ leftBehind }, 'another machine wrote since; the state that was here is kept beside');
+  }
+
   async #restore(
     vault: Vault,
     snapshot: Parameters<typeof restore>[1]['snapshot'],
     signal: AbortSignal,
   ): Promise<void> {
-    const { folders, clock, onStep, report, log } = this.#ports;
-    if (hasEntries(folders.state)) {
-      const leftBehind = `${folders.state}.left-behind`;
-      await rm(leftBehind, { recursive: true, force: true });
-      await rename(folders.state, leftBehind);
-      log.warn({ leftBehind }, 'another machine wrote since; the state that was here is kept beside');
-    }
+    const { folders, clock, onStep, report } = this.#ports;
     const onProgress = (done: number, total: number) => report('restore', 'bringing the state back', done, total);
     const { seen } = await restore(vault, { snapshot, target: folders.state }, { clock, onStep, onProgress }, signal);
     if (seen) await new SeenLog(folders.seenLog, vault.keys.vaultId, folders.state).write(seen);

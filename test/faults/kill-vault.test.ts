@@ -27,7 +27,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BundleShelf } from '@opencrane/agent/bundles/bundle-shelf.ts';
 import type { Residence } from '@opencrane/agent/residence/residence.ts';
-import { checkedHead } from '@opencrane/agent/vault/format/head.ts';
+import { adoptHead, checkedHead } from '@opencrane/agent/vault/format/head.ts';
 import { readPacks } from '@opencrane/agent/vault/format/manifest.ts';
 import { listManifests } from '@opencrane/agent/vault/format/object-ids.ts';
 import { listSnapshots } from '@opencrane/agent/vault/history/find-snapshot.ts';
@@ -53,13 +53,14 @@ const states = new Set<string>();
 /** Every step that any scenario came by. */
 const seen = new Set<string>();
 
-/** What OpenClaw does, all in one: some pages of its database, a file that grows, one that comes, one that goes. */
+/** What OpenClaw does, all in one: pages of its database, a file that grows, one that comes, one that goes. */
 function live(world: VaultWorld, turn: number): DatabaseSync {
   const at = (path: string) => join(world.state, path);
   mkdirSync(dirname(world.database), { recursive: true });
   const database = new DatabaseSync(world.database);
   database.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0');
   database.exec('CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, text TEXT)');
+  database.exec("UPDATE turns SET text = text || '.'"); // nothing of the pages before is needed any more
   const insert = database.prepare('INSERT INTO turns (text) VALUES (?)');
   for (let row = 0; row < 50; row += 1) insert.run(`${turn}: ${'said '.repeat(100)}${row}`);
   appendFileSync(at('journal'), `turn ${turn}\n`);
@@ -138,7 +139,10 @@ async function run(world: VaultWorld, scenario: string, killAt?: number): Promis
 
 /** A scenario: what is there before, and what must be so after a kill beside what always must. */
 type Scenario = {
+  /** The worker's name for what it does. */
   readonly name: string;
+  /** What else there is to say, where the worker does the same in several. */
+  readonly where?: string;
   readonly prepare?: (world: VaultWorld) => Promise<void> | void;
   /** Whether this process writes the database meanwhile. */
   readonly isLive?: boolean;
@@ -149,6 +153,16 @@ const scenarios: Scenario[] = [
   { name: 'snapshot', isLive: true, afterKill: (world) => assertStarts(world, [lastState]) },
   {
     name: 'boot',
+    where: ' on a disk that another has overtaken',
+    prepare: async (world) => void (await adoptHead(await world.vault(), 9)),
+    async afterKill(world) {
+      await assertStarts(world, [await newestOf(world, await world.vault())]);
+      assert.equal(fingerprint(`${world.state}.left-behind`), lastState, 'what only this disk had is kept beside');
+    },
+  },
+  {
+    name: 'boot',
+    where: ' on an empty disk',
     prepare: (world) => rmSync(world.state, { recursive: true }),
     afterKill: async (world) => assertStarts(world, [await newestOf(world, await world.vault())]),
   },
@@ -283,8 +297,8 @@ async function assertNothingIsLeft(vault: Vault): Promise<void> {
   assert.deepEqual(there.sort(), [...named].sort());
 }
 
-for (const { name, prepare, isLive, afterKill } of scenarios) {
-  test(`${name}: killed at each of its steps`, { timeout: 300_000 }, async (t) => {
+for (const { name, where = '', prepare, isLive, afterKill } of scenarios) {
+  test(`${name}${where}: killed at each of its steps`, { timeout: 300_000 }, async (t) => {
     const prepared = async () => {
       const world = base();
       await prepare?.(world);
@@ -311,11 +325,15 @@ for (const { name, prepare, isLive, afterKill } of scenarios) {
 }
 
 test('no step in the code was left out', () => {
-  const sources = globSync('agent/{vault,bundles}/**/*.ts', { cwd: repository }).filter((path) => !/test/.test(path));
+  const sources = globSync('agent/{vault,bundles,residence}/**/*.ts', { cwd: repository }).filter(
+    (path) => !/test/.test(path),
+  );
   const named = new Set<string>();
   for (const source of sources) {
     const text = readFileSync(join(repository, source), 'utf8');
-    for (const [, step] of text.matchAll(/['`]((?:snapshot|prune|restore|replace|rotate|recover|bundle):[a-z:]+)['`]/g))
+    for (const [, step] of text.matchAll(
+      /['`]((?:snapshot|prune|restore|replace|rotate|recover|bundle|boot):[a-z:]+)['`]/g,
+    ))
       named.add(step ?? '');
   }
   assert.ok(named.size > 20);

@@ -54,7 +54,7 @@ export async function restoreInPlace(
     stage = 'exchanging';
     await live.setInDoubt(true);
     await onStep('replace:doubted');
-    await swap.exchange();
+    await swap.exchange(() => onStep('replace:aside'));
     await onStep('replace:exchanged');
     await live.setInDoubt(false);
     stage = 'exchanged';

@@ -32,10 +32,11 @@ export class StateSwap {
     await removeTree(this.#replaced);
   }
 
-  /** Puts what was brought back in the place of what is there. */
-  async exchange(): Promise<void> {
+  /** Puts what was brought back in the place of what is there. `aside` is awaited while there is nothing in that place. */
+  async exchange(aside: () => Promise<void> | void): Promise<void> {
     if (await exists(this.#place)) await rename(this.#place, this.#replaced);
     else await mkdir(dirname(this.#place), { recursive: true, mode: 0o700 });
+    await aside();
     await rename(this.broughtBack, this.#place);
     await this.#sync();
   }
