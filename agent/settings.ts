@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 import { parseBucketAddress } from './bucket/open-bucket.ts';
-import { DEFAULT_TTL_MILLIS } from './fence/terms.ts';
+import { DEFAULT_OUTAGE_MILLIS, DEFAULT_TTL_MILLIS } from './fence/terms.ts';
 
 const schema = z.object({
   OPENCRANE_TENANT: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label'),
@@ -28,9 +28,13 @@ const schema = z.object({
   OPENCRANE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a new OpenClaw may take to become ready before an upgrade is rolled back. */
   OPENCRANE_READY_TIMEOUT_MS: z.coerce.number().int().positive().default(180_000),
-  /** How long a new OpenClaw must stay ready before an upgrade is kept. */
   /** How long the lease on the bucket outlives a machine that dies (docs/fence.md). */
   OPENCRANE_LEASE_TTL_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(DEFAULT_TTL_MILLIS),
+  /** For how long the tenant serves on without its bucket while the coordinator vouches for it; 0 for never (docs/fence.md). */
+  OPENCRANE_OUTAGE_MS: z.coerce.number().int().nonnegative().max(86_400_000).default(DEFAULT_OUTAGE_MILLIS),
+  /** Which coordinator vouches: the id of its database. Without one nobody does. */
+  OPENCRANE_WITNESS: z.string().max(64).default(''),
+  /** How long a new OpenClaw must stay ready before an upgrade is kept. */
   OPENCRANE_SOAK_MS: z.coerce.number().int().nonnegative().default(10_000),
   /** OpenClaw's own drain budget is 315 s + 15 s to exit (measured on 2026.9.6). */
   OPENCRANE_DRAIN_MS: z.coerce.number().int().positive().default(330_000),
@@ -65,6 +69,10 @@ export function readAgentSettings(environment: NodeJS.ProcessEnv) {
     bucket: parseBucketAddress(value.OPENCRANE_BUCKET, 'OPENCRANE_BUCKET'),
     keyFile: value.OPENCRANE_KEY_FILE,
     leaseTtlMillis: value.OPENCRANE_LEASE_TTL_MS,
+    vouching:
+      value.OPENCRANE_WITNESS === ''
+        ? undefined
+        : { id: value.OPENCRANE_WITNESS, outageMillis: value.OPENCRANE_OUTAGE_MS },
     gatewayPort: value.OPENCRANE_GATEWAY_PORT,
     logLevel: value.OPENCRANE_LOG_LEVEL,
     readyTimeoutMillis: value.OPENCRANE_READY_TIMEOUT_MS,

@@ -35,6 +35,7 @@ function world() {
       terms: termsOf(30_000),
       epochOfHead: async () => epochOf(0),
       launcher: { hold: async (hold) => void told.push(hold) },
+      witness: undefined,
       forgetHolder: async () => void forgotten.push(host),
       onLost: ({ reason }) => losses.push(reason),
       clock,
@@ -83,6 +84,7 @@ test('a new tenant is taken at once, and the launcher is told until when OpenCla
     host: 'near',
     instance: 'process 1',
     renewal: 1,
+    serial: 1,
     ttlMillis: 30_000,
     released: false,
   });

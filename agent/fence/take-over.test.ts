@@ -59,6 +59,7 @@ function fenceOf(host: string, bucket: LeaseBucket, home: LauncherHome): Fence {
     terms: termsOf(TTL_MILLIS),
     epochOfHead: async () => epochOf(0),
     launcher: home.client,
+    witness: undefined,
     forgetHolder: async () => {},
     onLost: () => {},
     clock: bootClock,

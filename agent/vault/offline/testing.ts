@@ -71,7 +71,7 @@ export class OfflineTenant {
   /** Whoever had the lease has handed it over. */
   release(): void {
     const record = { format: 1, epoch: epochOf(1), holder: holderIdOf('a disk'), host: 'here', instance: 'i' } as const;
-    const rest = { renewal: 1, ttlMillis: 30_000, released: true };
+    const rest = { renewal: 1, serial: 1, ttlMillis: 30_000, released: true };
     writeFileSync(join(this.folder, LEASE), formatLeaseRecord({ ...record, ...rest }));
   }
 
@@ -84,6 +84,7 @@ export class OfflineTenant {
       terms: termsOf(ttlMillis),
       epochOfHead: async () => epochOf(1),
       launcher: { hold: async () => {} },
+      witness: undefined,
       forgetHolder: async () => {},
       onLost: () => {},
       clock: bootClock,
