@@ -48,14 +48,29 @@ export class WitnessCalls implements Witness {
     this.#kept = undefined;
   }
 
+  /** Asks by the kept connection, and when that is good for nothing any more by a new one: asking twice changes nothing. */
   async #call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethod & { readonly input: Input; readonly output: Output },
     request: MessageInitShape<Input>,
     signal: AbortSignal,
   ): Promise<MessageShape<Output>> {
-    const dialed = this.#kept ?? (await dial(this.#options));
+    const kept = this.#kept;
     clearTimeout(this.#idle);
     this.#kept = undefined;
+    try {
+      if (kept !== undefined) return await this.#ask(kept, method, request, signal);
+    } catch {
+      signal.throwIfAborted();
+    }
+    return this.#ask(await dial(this.#options), method, request, signal);
+  }
+
+  async #ask<Input extends DescMessage, Output extends DescMessage>(
+    dialed: Dialed,
+    method: DescMethod & { readonly input: Input; readonly output: Output },
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): Promise<MessageShape<Output>> {
     try {
       signal.throwIfAborted();
       const answer = await send(dialed, method, create(method.input, request), signal);

@@ -18,7 +18,7 @@ const holding = (epoch: number, serial: number) => ({ epoch: epochOf(epoch), ser
 class World {
   readonly folder = mkdtempSync(join(tmpdir(), 'oc-witness-'));
   readonly #calls: WitnessCalls[] = [];
-  #running: Awaited<ReturnType<World['start']>> | undefined;
+  #stop = async () => {};
   id = '';
   address = '';
 
@@ -37,14 +37,16 @@ class World {
     this.id = await inside.givenUp.witnessId();
     const plane = await startPlane({ witness: inside.witness, port });
     this.address = plane.address;
-    this.#running = { ...inside, plane };
-    return this.#running;
+    this.#stop = async () => {
+      await plane.stop();
+      await store.close();
+    };
+    return inside;
   }
 
   async stop(): Promise<void> {
-    await this.#running?.plane.stop();
-    await this.#running?.store.close();
-    this.#running = undefined;
+    await this.#stop();
+    this.#stop = async () => {};
   }
 
   async restart(): Promise<void> {
@@ -90,7 +92,7 @@ test('a holder is vouched for, again and again, until another is granted the ten
   );
 });
 
-test('a call that fails with its connection costs the next one nothing', async (t) => {
+test('a coordinator that is away is unavailable, and asked anew when it is back', async (t) => {
   const world = await World.make(t);
   const calls = world.callsWith('token-of-jente');
   assert.equal(await calls.vouch(holding(1, 1), world.terms, signal), true);
