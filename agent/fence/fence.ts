@@ -52,12 +52,12 @@ export type FencePorts = {
   readonly log: Logger;
 };
 
-/** Serving on the coordinator's word, while the bucket is away. Both on the fence's clock. */
-export type Outage = {
-  /** When the last renewal that came through was sent. */
-  readonly since: number;
-  /** When OpenClaw begins to end if the bucket stays away, whoever vouches. */
-  readonly until: number;
+/** Serving on the coordinator's word, while the bucket is away. */
+type Outage = {
+  /** Since the last renewal that came through was sent. */
+  readonly lastedMillis: number;
+  /** Until OpenClaw begins to end if the bucket stays away, whoever vouches. */
+  readonly leftMillis: number;
 };
 
 /** Timers stand still while the machine sleeps; the clock does not. */
@@ -131,8 +131,10 @@ export class Fence implements Part {
   get outage(): Outage | undefined {
     const { clock, terms } = this.#ports;
     const lease = this.#lease;
-    if (lease.state !== 'held' || isHeldFor(lease, 0, clock.monotonic(), terms) || !this.#mayServe) return undefined;
-    return { since: lease.sentAt, until: lastDeadlineOf(lease.sentAt, terms) - terms.drainMillis };
+    const now = clock.monotonic();
+    if (lease.state !== 'held' || isHeldFor(lease, 0, now, terms) || !this.#mayServe) return undefined;
+    const { sentAt } = lease;
+    return { lastedMillis: now - sentAt, leftMillis: lastDeadlineOf(sentAt, terms) - terms.drainMillis - now };
   }
 
   /** Throws unless the lease is surely held for so long from now on; asked before HEAD is written. */

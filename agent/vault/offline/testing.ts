@@ -76,15 +76,15 @@ export class OfflineTenant {
   }
 
   /** An agent elsewhere that holds the lease. */
-  async otherAgent(ttlMillis: number): Promise<Fence> {
+  async otherAgent(ttlMillis: number, outageMillis = 0): Promise<Fence> {
     const fence = new Fence({
       bucket: this.history.bucket,
       name: LEASE,
       claimant: { holder: holderIdOf('another disk'), instance: 'an agent', host: 'the-other-machine' },
-      terms: termsOf(ttlMillis),
+      terms: termsOf(ttlMillis, { id: 'a coordinator', outageMillis }),
       epochOfHead: async () => epochOf(1),
       launcher: { hold: async () => {} },
-      witness: undefined,
+      witness: { vouch: async () => true, grant: async () => false },
       forgetHolder: async () => {},
       onLost: () => {},
       clock: bootClock,
