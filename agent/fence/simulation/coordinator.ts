@@ -1,19 +1,26 @@
 /** The coordinator of the simulation, as a witness. It remembers what it stored, and until it is restarted whom it vouched for. */
 import type { Holding } from '../lease-record.ts';
 import type { Schedule } from './schedule.ts';
-import type { Options } from './world.ts';
+
+/** What may be taken away from it. */
+export type CoordinatorOptions = {
+  /** Whether its grants outlive its process. */
+  readonly grantsLast: boolean;
+  /** Whether it vouches for nobody against whom it gave a grant. */
+  readonly grantsCount: boolean;
+};
 
 /** The coordinator. */
 export class SimulatedCoordinator {
   readonly #schedule: Schedule;
-  readonly #options: Options;
+  readonly #options: CoordinatorOptions;
   awayUntil = 0;
   /** Stored: nobody is vouched for in this holding or an earlier one. */
   #givenUp: Holding | undefined;
   /** Not stored. */
   #vouched: { readonly epoch: number; readonly until: number } | undefined;
 
-  constructor(schedule: Schedule, options: Options) {
+  constructor(schedule: Schedule, options: CoordinatorOptions) {
     this.#schedule = schedule;
     this.#options = options;
   }

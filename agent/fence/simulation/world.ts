@@ -3,12 +3,12 @@ import { type HolderId, holderIdOf } from '../lease-record.ts';
 import type { Terms } from '../terms.ts';
 import { Broken } from './broken.ts';
 import { SimulatedBucket } from './bucket.ts';
-import { SimulatedCoordinator } from './coordinator.ts';
+import { type CoordinatorOptions, SimulatedCoordinator } from './coordinator.ts';
 import { Chance, Schedule } from './schedule.ts';
 import { type Place, Way } from './way.ts';
 
 /** What may be taken away from the fence, to see that the simulation misses it. */
-export type Options = {
+export type Options = CoordinatorOptions & {
   readonly terms: Terms;
   /** Whether a writer of HEAD looks which epoch it carries. */
   readonly checkEpoch: boolean;
@@ -22,10 +22,6 @@ export type Options = {
   readonly watcherWaits: boolean;
   /** Whether a vouch counts from when it was asked for, and not from when the answer was there. */
   readonly vouchCountsFromAsking: boolean;
-  /** Whether the coordinator's grants outlive its process. */
-  readonly grantsLast: boolean;
-  /** Whether the coordinator vouches for nobody against whom it gave a grant. */
-  readonly grantsCount: boolean;
 };
 
 /** What mostly befalls whom. */

@@ -203,9 +203,7 @@ test('one for whom a coordinator may vouch is waited for as long as that may be,
   const of = await OfflineTenant.make();
   const agent = await of.otherAgent(3_000, 3_500);
   await agent.stop();
-  const stoppedAt = performance.now();
   const { steps } = await run(['--bucket', of.folder, '--key-file', of.keyFile(), '--command', '{"prune":{}}'], 3_000);
-  assert.ok(performance.now() - stoppedAt > 3_800, 'an outage and a tenth');
   const waiting = steps.find((step) => step.includes('waiting whether')) ?? '';
   assert.match(waiting, /the-other-machine still has the tenant, 1 min at most, .* through the coordinator/);
   of.end();
