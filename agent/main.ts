@@ -51,6 +51,7 @@ import { type AgentSettings, readAgentSettings } from './settings.ts';
 import { writeShim } from './shim/write-shim.ts';
 import { CoordinatorLink } from './stream/coordinator-link.ts';
 import { ReceiptLog } from './stream/receipt-log.ts';
+import { WitnessCalls } from './stream/witness-calls.ts';
 import { LauncherView, openclawState, processSeen } from './supervise/launcher-view.ts';
 import { OpenClaw } from './supervise/openclaw.ts';
 import { createReporter } from './supervise/progress.ts';
@@ -93,6 +94,7 @@ async function start(
     newId: randomUUID,
     log,
   });
+  const witness = new WitnessCalls({ address: settings.coordinator, tokenFile: settings.tokenFile });
   const launcher = new LauncherClient(folders);
   const view = new LauncherView(launcher);
   /** The agent has told the launcher to start OpenClaw, or is about to, and has not seen it ready. */
@@ -244,6 +246,7 @@ async function start(
     bucket,
     folders,
     launcher,
+    witness,
     instance: instanceId,
     openclawVersion: () => record.current.runtime?.version ?? null,
     mayCapture: () =>
@@ -288,6 +291,7 @@ async function start(
   });
 
   await lifecycle.start(link);
+  await lifecycle.start({ name: 'witness', stop: () => witness.close() });
   await lifecycle.start(view);
   await lifecycle.start(observer);
   await residing.start(lifecycle);

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 import { parseBucketAddress } from './bucket/open-bucket.ts';
-import { DEFAULT_TTL_MILLIS } from './fence/terms.ts';
+import { DEFAULT_OUTAGE_MILLIS, DEFAULT_TTL_MILLIS } from './fence/terms.ts';
 import { DEFAULT_RETENTION, parseRetention } from './vault/prune/retention.ts';
 
 const schema = z.object({
@@ -33,6 +33,10 @@ const schema = z.object({
   OPENCRANE_RETENTION: z.string().optional(),
   /** How long the lease on the bucket outlives a machine that dies (docs/fence.md). */
   OPENCRANE_LEASE_TTL_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(DEFAULT_TTL_MILLIS),
+  /** For how long the tenant serves on without its bucket while the coordinator vouches for it; 0 for never (docs/fence.md). */
+  OPENCRANE_OUTAGE_MS: z.coerce.number().int().nonnegative().max(86_400_000).default(DEFAULT_OUTAGE_MILLIS),
+  /** Which coordinator vouches: the id of its database. Without one nobody does. */
+  OPENCRANE_WITNESS: z.string().max(64).default(''),
   /** How long a new OpenClaw must stay ready before an upgrade is kept. */
   OPENCRANE_SOAK_MS: z.coerce.number().int().nonnegative().default(10_000),
   /** OpenClaw's own drain budget is 315 s + 15 s to exit (measured on 2026.9.6). */
@@ -72,6 +76,10 @@ export function readAgentSettings(environment: NodeJS.ProcessEnv) {
         ? DEFAULT_RETENTION
         : parseRetention(value.OPENCRANE_RETENTION, 'OPENCRANE_RETENTION'),
     leaseTtlMillis: value.OPENCRANE_LEASE_TTL_MS,
+    vouching:
+      value.OPENCRANE_WITNESS === ''
+        ? undefined
+        : { id: value.OPENCRANE_WITNESS, outageMillis: value.OPENCRANE_OUTAGE_MS },
     gatewayPort: value.OPENCRANE_GATEWAY_PORT,
     logLevel: value.OPENCRANE_LOG_LEVEL,
     readyTimeoutMillis: value.OPENCRANE_READY_TIMEOUT_MS,

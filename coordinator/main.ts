@@ -27,6 +27,8 @@ import { configService } from './config/config-service.ts';
 import { endpointsFile } from './endpoints-file.ts';
 import { EventLog } from './events/event-log.ts';
 import { eventService } from './events/event-service.ts';
+import { CoordinatorWitness } from './fence/coordinator-witness.ts';
+import { GivenUpHoldings } from './fence/given-up.ts';
 import { AdminToken } from './identity/admin-token.ts';
 import { AgentTokens } from './identity/agent-tokens.ts';
 import { leanFlags } from './local-platform/lean-process.ts';
@@ -76,6 +78,8 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   const receipts = new ReceiptStore(store, clock);
   const events = new EventLog(store, clock);
   const audit = new AuditLog(store, clock);
+  const givenUp = new GivenUpHoldings(store);
+  const witnessId = await givenUp.witnessId();
   const directory = await loadDirectory(tenants, receipts);
 
   const platform = { nodeVersion: process.versions.node, os: process.platform, arch: process.arch };
@@ -115,6 +119,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     observer,
     verifier: tokens,
     blobs,
+    witness: new CoordinatorWitness({ store, givenUp, events, id: witnessId, directory, clock }),
     registry,
     log,
     clock,
@@ -125,6 +130,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   const local = new LocalPlatform({
     home,
     agentAddress: () => agents.address(),
+    witnessId,
     tokens,
     commands: {
       agent: [process.execPath, ...leanFlags, join(repository, 'agent', 'main.ts')],
@@ -144,6 +150,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     tenants,
     revisions,
     receipts,
+    givenUp,
     events,
     directory,
     platform: local,

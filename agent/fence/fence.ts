@@ -10,37 +10,25 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { ObjectName } from '../bucket/bucket.ts';
 import type { HoldTime } from '../launcher/hold.ts';
 import { type HoldTaker, HoldTeller } from './hold-teller.ts';
-import { inTime } from './in-time.ts';
 import {
-  type Attempt,
   type Decision,
   deadlineOf,
   decide,
+  type Held,
   isHeldFor,
   type Lease,
-  onConflict,
-  onRead,
-  onReadBack,
+  lastDeadlineOf,
+  mayServe,
   onRelease,
-  onSent,
   onTime,
-  onWritten,
   unknown,
 } from './lease.ts';
-import { type LeaseBucket, LeaseObject } from './lease-object.ts';
-import type { Epoch, HolderId, LeaseRecord } from './lease-record.ts';
+import { type Claimant, LeaseCalls } from './lease-calls.ts';
+import type { LeaseBucket } from './lease-object.ts';
+import type { Epoch } from './lease-record.ts';
 import { lossOf, notHeld } from './losses.ts';
+import { Questioner, type Witness } from './questioner.ts';
 import type { Terms } from './terms.ts';
-
-/** Who asks for the lease. */
-type Claimant = {
-  /** This disk (holder.ts). */
-  readonly holder: HolderId;
-  /** Random id of this process. */
-  readonly instance: string;
-  /** Name of the machine, for people. */
-  readonly host: string;
-};
 
 /** What the fence needs. */
 export type FencePorts = {
@@ -52,6 +40,8 @@ export type FencePorts = {
   /** The epoch that HEAD carries, 0 when there is no HEAD; throws when that cannot be told. */
   readonly epochOfHead: (signal: AbortSignal) => Promise<Epoch>;
   readonly launcher: HoldTaker;
+  /** Undefined when there is no coordinator: nobody vouches, and who is vouched for is waited for the longer. */
+  readonly witness: Witness | undefined;
   /** Makes this disk another one for the next process (holder.ts). */
   readonly forgetHolder: () => Promise<void>;
   /** Called once. This process must not write any more, and begin anew. OpenClaw ends without being told. */
@@ -62,6 +52,14 @@ export type FencePorts = {
   readonly log: Logger;
 };
 
+/** Serving on the coordinator's word, while the bucket is away. */
+type Outage = {
+  /** Since the last renewal that came through was sent. */
+  readonly lastedMillis: number;
+  /** Until OpenClaw begins to end if the bucket stays away, whoever vouches. */
+  readonly leftMillis: number;
+};
+
 /** Timers stand still while the machine sleeps; the clock does not. */
 const LOOK_EVERY_MILLIS = 1_000;
 
@@ -69,36 +67,40 @@ const LOOK_EVERY_MILLIS = 1_000;
 export class Fence implements Part {
   readonly name = 'fence';
   readonly #ports: FencePorts;
-  readonly #object: LeaseObject;
+  readonly #calls: LeaseCalls;
   readonly #teller: HoldTeller;
+  readonly #questioner: Questioner | undefined;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   #lease: Lease = unknown;
   #trouble: OpenCraneError | undefined;
-  #renewals = 0;
   #sleeper = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(ports: FencePorts) {
     this.#ports = ports;
-    this.#object = new LeaseObject(ports.bucket, ports.name);
     this.#teller = new HoldTeller(ports.launcher, ports.clock, ports.log);
+    const { witness } = ports;
+    const around = { ...ports, lease: () => this.#lease, become: (lease: Lease) => this.#become(lease) };
+    this.#questioner = witness && new Questioner({ ...around, witness });
+    this.#calls = new LeaseCalls(around, this.#stop.signal);
   }
 
   /** Begins to take the lease, and then keeps it. */
   start(): void {
     this.#running = this.#run();
+    this.#questioner?.start();
   }
 
   /** Ends, and leaves the lease as it is: OpenClaw serves on until its hold ends, and the next agent of this disk goes on. */
   async stop(): Promise<void> {
     this.#stop.abort('the agent stops');
-    await Promise.all([this.#running, this.#teller.stop()]);
+    await Promise.all([this.#running, this.#questioner?.stop(), this.#teller.stop()]);
   }
 
   /** Where the lease stands, and what keeps it from standing better. */
   get standing(): { readonly lease: Lease; readonly trouble: OpenCraneError | undefined } {
-    return { lease: this.#lease, trouble: this.#trouble };
+    return { lease: this.#lease, trouble: this.#trouble ?? this.#questioner?.trouble };
   }
 
   /** Hears every change of `standing` until the function it returns is called. */
@@ -116,7 +118,7 @@ export class Fence implements Part {
   /** The epoch that is held. Throws when none is. */
   get epoch(): Epoch {
     if (this.#lease.state === 'held' && this.heldFor(0)) return this.#lease.epoch;
-    throw notHeld(this.#lease, this.#object.where);
+    throw notHeld(this.#lease, this.#calls.where);
   }
 
   /** Whether the lease is surely held for so long from now on. */
@@ -125,16 +127,30 @@ export class Fence implements Part {
     return !this.#teller.isLast && isHeldFor(this.#lease, millis, clock.monotonic(), terms);
   }
 
-  /** Throws unless the lease is surely held for so long from now on; asked before HEAD is written. */
-  assertHeld(millis = 0): void {
-    if (!this.heldFor(millis)) throw notHeld(this.#lease, this.#object.where);
+  /** Undefined while the lease is held by the bucket's own word. */
+  get outage(): Outage | undefined {
+    const { clock, terms } = this.#ports;
+    const lease = this.#lease;
+    const now = clock.monotonic();
+    if (lease.state !== 'held' || isHeldFor(lease, 0, now, terms) || !this.#mayServe) return undefined;
+    const { sentAt } = lease;
+    return { lastedMillis: now - sentAt, leftMillis: lastDeadlineOf(sentAt, terms) - terms.drainMillis - now };
   }
 
-  /** For how long an OpenClaw that is started now may run. Throws when the lease is not held. */
+  /** Throws unless the lease is surely held for so long from now on; asked before HEAD is written. */
+  assertHeld(millis = 0): void {
+    if (!this.heldFor(millis)) throw notHeld(this.#lease, this.#calls.where);
+  }
+
+  /** For how long an OpenClaw that is started now may run, perhaps on the coordinator's word. Throws when the lease is not held. */
   get hold(): HoldTime {
-    this.assertHeld();
-    if (this.#lease.state !== 'held') throw notHeld(this.#lease, this.#object.where);
-    return holdOf(this.#lease.sentAt, this.#ports.terms);
+    if (this.#lease.state === 'held' && this.#mayServe) return holdOf(this.#lease, this.#ports.terms);
+    throw notHeld(this.#lease, this.#calls.where);
+  }
+
+  get #mayServe(): boolean {
+    const { clock, terms } = this.#ports;
+    return !this.#teller.isLast && mayServe(this.#lease, clock.monotonic(), terms);
   }
 
   /**
@@ -148,7 +164,7 @@ export class Fence implements Part {
     this.#become(onRelease(this.#lease));
     this.#wake();
     const end = await this.#until(({ state }) => state !== 'held', this.#stop.signal);
-    if (end.state !== 'released') throw notHeld(end, this.#object.where);
+    if (end.state !== 'released') throw notHeld(end, this.#calls.where);
   }
 
   async #run(): Promise<void> {
@@ -168,7 +184,7 @@ export class Fence implements Part {
   async #attempt(decision: Exclude<Decision, { do: 'wait' | 'end' }>): Promise<void> {
     const { terms, random, log } = this.#ports;
     try {
-      await this.#carryOut(decision);
+      await this.#calls.carryOut(decision);
       this.#setTrouble(undefined);
     } catch (cause) {
       if (this.#stop.signal.aborted) return;
@@ -182,50 +198,23 @@ export class Fence implements Part {
     }
   }
 
-  async #carryOut(decision: Exclude<Decision, { do: 'wait' | 'end' }>): Promise<void> {
-    const { clock, claimant, terms, epochOfHead } = this.#ports;
-    switch (decision.do) {
-      case 'look': {
-        const found = await this.#call((signal) => this.#object.read(signal));
-        const floor = await this.#call(epochOfHead);
-        return this.#become(onRead(this.#lease, { found, floor }, clock.monotonic(), claimant.holder, terms));
-      }
-      case 'read-back': {
-        const found = await this.#call((signal) => this.#object.read(signal));
-        return this.#become(onReadBack(this.#lease, found, clock.monotonic(), claimant.holder, terms));
-      }
-      case 'write': {
-        const attempt = this.#newAttempt(decision.epoch, decision.released);
-        this.#become(onSent(this.#lease, attempt));
-        const generation = await this.#call((signal) => this.#object.write(attempt.record, decision.over, signal));
-        if (generation === 'conflict') return this.#become(onConflict(this.#lease));
-        return this.#become(onWritten(this.#lease, attempt, generation, clock.monotonic(), terms));
-      }
-    }
-  }
-
-  #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, terms } = this.#ports;
-    return inTime(clock, terms.callMillis, this.#object.where, this.#stop.signal, work);
-  }
-
-  #newAttempt(epoch: Epoch, released: boolean): Attempt {
-    const { claimant, terms, clock } = this.#ports;
-    this.#renewals += 1;
-    const { ttlMillis } = terms;
-    const record: LeaseRecord = { format: 1, ...claimant, epoch, renewal: this.#renewals, ttlMillis, released };
-    return { record, sentAt: clock.monotonic() };
-  }
-
   #become(lease: Lease): void {
     const before = this.#lease;
     if (lease === before) return;
     this.#lease = lease;
     const { terms, log } = this.#ports;
-    if (lease.state === 'held' && !(before.state === 'held' && before.sentAt === lease.sentAt)) {
-      this.#teller.tell(holdOf(lease.sentAt, terms));
+    if (lease.state === 'held') {
+      const hold = holdOf(lease, terms);
+      if (before.state !== 'held' || hold.until !== deadlineOf(before, terms)) this.#teller.tell(hold);
+      if (before.state === 'held' && lease.vouchedAt !== undefined && (before.vouchedAt ?? 0) < lease.sentAt) {
+        log.warn(
+          { why: this.#trouble?.message },
+          'the coordinator vouches for the tenant while the bucket does not answer',
+        );
+      }
     }
     if (lease.state !== before.state) log.info({ from: before.state, to: lease.state, ...whose(lease) }, 'lease');
+    this.#questioner?.wake();
     this.#tellListeners();
   }
 
@@ -241,12 +230,13 @@ export class Fence implements Part {
 
   async #onLost(lost: Extract<Lease, { state: 'lost' }>): Promise<void> {
     const { onLost, forgetHolder, log } = this.#ports;
-    const why = lossOf(lost, this.#object.where);
+    const { loss } = lost;
+    const why = lossOf(lost, this.#calls.where);
     log.error({ err: why }, 'the lease is lost');
     try {
       // A lease that ran out takes OpenClaw with it, in an orderly way; here somebody may be running one already.
-      if (lost.loss !== 'expired') await this.#teller.tellLast();
-      if (lost.loss === 'copied') await forgetHolder();
+      if (loss !== 'expired') await this.#teller.tellLast();
+      if (loss === 'copied') await forgetHolder();
     } catch (cause) {
       log.error({ err: cause }, 'after the loss of the lease');
     }
@@ -281,8 +271,8 @@ export class Fence implements Part {
   }
 }
 
-function holdOf(sentAt: number, terms: Terms): HoldTime {
-  return { until: deadlineOf(sentAt, terms), drainMillis: terms.drainMillis };
+function holdOf(held: Held, terms: Terms): HoldTime {
+  return { until: deadlineOf(held, terms), drainMillis: terms.drainMillis };
 }
 
 /** Who has it, for the log. */

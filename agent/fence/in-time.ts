@@ -1,4 +1,4 @@
-/** Ends a call to the bucket in time, whatever the bucket does. */
+/** Ends a call to the bucket or the coordinator in time, whatever that does. */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 
@@ -26,7 +26,7 @@ export async function inTime<T>(
 }
 
 function tooSlow(where: string, millis: number): OpenCraneError {
-  return new OpenCraneError('deadline_exceeded', 'bucket_slow', `${where}: no answer within ${Math.round(millis)} ms`, {
-    mend: 'see why the bucket is slow, or cannot be reached',
+  return new OpenCraneError('deadline_exceeded', 'answer_late', `${where}: no answer within ${Math.round(millis)} ms`, {
+    mend: 'see why it is slow, or cannot be reached',
   });
 }

@@ -21,10 +21,22 @@ const anyRecord: fc.Arbitrary<LeaseRecord> = fc.record(
     host: fc.string(),
     instance: fc.string({ minLength: 1 }),
     renewal: fc.integer({ min: 1 }),
+    serial: fc.nat(),
     ttlMillis: fc.integer({ min: 1_000, max: 3_600_000 }),
     released: fc.boolean(),
+    witness: fc.record(
+      {
+        id: fc.string({ minLength: 1, maxLength: 64 }),
+        outageMillis: fc.integer({ min: 1, max: 86_400_000 }),
+        vouchMillis: fc.integer({ min: 1, max: 3_600_000 }),
+      },
+      { noNullPrototype: true },
+    ),
   },
-  { noNullPrototype: true },
+  {
+    noNullPrototype: true,
+    requiredKeys: ['format', 'epoch', 'holder', 'host', 'instance', 'renewal', 'serial', 'ttlMillis', 'released'],
+  },
 );
 
 test('what is written is what is read', () => {
@@ -41,8 +53,10 @@ test('a person can read it', () => {
     host: 'node-3',
     instance: 'a-process',
     renewal: 12,
+    serial: 40,
     ttlMillis: 30_000,
     released: false,
+    witness: { id: '8b1a', outageMillis: 900_000, vouchMillis: 20_000 },
   };
   assert.equal(
     new TextDecoder().decode(formatLeaseRecord(record)),
@@ -53,8 +67,14 @@ test('a person can read it', () => {
   "host": "node-3",
   "instance": "a-process",
   "renewal": 12,
+  "serial": 40,
   "ttlMillis": 30000,
-  "released": false
+  "released": false,
+  "witness": {
+    "id": "8b1a",
+    "outageMillis": 900000,
+    "vouchMillis": 20000
+  }
 }
 `,
   );
@@ -72,11 +92,16 @@ const damaged = [
   { reason: 'an epoch past 2^53 cannot be counted on', text: good.replace('"epoch":1', '"epoch":1e16') },
   { reason: 'a time-to-live of nothing would be taken over at once', text: good.replace('30000', '0') },
   { reason: 'a time-to-live of years would never be', text: good.replace('30000', '1e12') },
+  {
+    reason: 'who may serve on for half a word’s time, and for how long?',
+    text: good.replace('"released":false', '"released":false,"witness":{"id":"w","outageMillis":900000}'),
+  },
   { reason: 'a lease without a holder is nobody’s', text: good.replace('"holder":"a"', '"holder":""') },
 ];
 
-test('the record that the damaged ones are made of is good', () => {
-  assert.equal(parseLeaseRecord(bytesOf(good), where).holder, 'a');
+test('the record that the damaged ones are made of is good, and says of nobody that he vouches', () => {
+  const { holder, serial, witness } = parseLeaseRecord(bytesOf(good), where);
+  assert.deepEqual([holder, serial, witness], ['a', 0, undefined]);
 });
 
 for (const { reason, text } of damaged) {

@@ -23,6 +23,17 @@ export function holderIdOf(value: string): HolderId {
 const LEAST_TTL_MILLIS = 1_000;
 /** Most: a dead machine's tenant would be away for longer than this. */
 const MOST_TTL_MILLIS = 3_600_000;
+/** Most that a tenant serves on without its bucket, and that others wait who have no witness. */
+const MOST_OUTAGE_MILLIS = 86_400_000;
+
+const witnessSchema = z.object({
+  /** Which witness: the coordinator's database. */
+  id: z.string().min(1).max(64),
+  /** The holder may serve on for so long after its last renewal… */
+  outageMillis: z.number().int().positive().max(MOST_OUTAGE_MILLIS),
+  /** …on a witness's word, each of which lasts so long (terms.ts). */
+  vouchMillis: z.number().int().positive().max(MOST_TTL_MILLIS),
+});
 
 const schema = z.object({
   format: z.literal(1),
@@ -34,14 +45,24 @@ const schema = z.object({
   instance: z.string().min(1),
   /** Counts the attempts of that process. */
   renewal: z.number().int().positive(),
+  /** One more than that of the record that it was written over: tells which of two writings is the later one. */
+  serial: z.number().int().nonnegative().default(0),
   /** The holder's time-to-live: how long it may go on without another renewal. */
   ttlMillis: z.number().int().min(LEAST_TTL_MILLIS).max(MOST_TTL_MILLIS),
   /** The holder has ended and everything is in the bucket: anyone may take over at once. */
   released: z.boolean(),
+  /** Absent when nobody vouches for this holding. */
+  witness: witnessSchema.optional(),
 });
 
 /** A record. No two writings of it are ever the same. */
 export type LeaseRecord = Readonly<z.infer<typeof schema>>;
+
+/**
+ * What a witness is asked about: a writing of the lease, and with it all that came before. Ordered by epoch, then by
+ * serial; a later epoch's begin anywhere.
+ */
+export type Holding = { readonly epoch: Epoch; readonly serial: number };
 
 /** Reads a record. Throws `data_loss` for anything else: who cannot read it must not take over. */
 export function parseLeaseRecord(bytes: Uint8Array, where: string): LeaseRecord {

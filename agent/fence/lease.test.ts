@@ -7,6 +7,7 @@ import {
   type Decision,
   decide,
   type Found,
+  type Held,
   isHeldFor,
   type Lease,
   type Loss,
@@ -29,7 +30,7 @@ const other = holderIdOf('another disk');
 const generation = (name: string) => name as Generation; // tests name them
 
 function record(changes: Partial<LeaseRecord> = {}): LeaseRecord {
-  const writing = { instance: 'another process', renewal: 1 };
+  const writing = { instance: 'another process', renewal: 1, serial: 1 };
   return {
     format: 1,
     epoch: epochOf(4),
@@ -54,11 +55,13 @@ function attempt(renewal: number, sentAt: number, changes: Partial<LeaseRecord> 
   return { record: record({ holder: me, instance: 'this process', renewal, ...changes }), sentAt };
 }
 
-const held: Lease = {
+const held: Held = {
   state: 'held',
   epoch: epochOf(4),
+  serial: 1,
   generation: generation('g1'),
   sentAt: 0,
+  vouchedAt: undefined,
   doubted: false,
   releasing: false,
   attempts: [],
@@ -69,7 +72,7 @@ const firstLooks: readonly { reason: string; seen: Sighting; decision: Decision 
   {
     reason: 'a new tenant is taken at once',
     seen: sighting(undefined),
-    decision: { do: 'write', epoch: epochOf(1), released: false, over: undefined },
+    decision: { do: 'write', epoch: epochOf(1), serial: 1, released: false, over: undefined },
   },
   {
     reason: 'a lease that somebody removed may still be held: HEAD says that it was',
@@ -79,17 +82,17 @@ const firstLooks: readonly { reason: string; seen: Sighting; decision: Decision 
   {
     reason: 'what was handed over is taken at once, under the next epoch',
     seen: sighting(found({ released: true }), 4),
-    decision: { do: 'write', epoch: epochOf(5), released: false, over: generation('g1') },
+    decision: { do: 'write', epoch: epochOf(5), serial: 2, released: false, over: generation('g1') },
   },
   {
     reason: 'the disk that had it last goes on under its epoch',
     seen: sighting(found({ holder: me }), 4),
-    decision: { do: 'write', epoch: epochOf(4), released: false, over: generation('g1') },
+    decision: { do: 'write', epoch: epochOf(4), serial: 2, released: false, over: generation('g1') },
   },
   {
     reason: 'the disk that handed it over goes on under its epoch, too: nobody else has had it',
     seen: sighting(found({ holder: me, released: true }), 4),
-    decision: { do: 'write', epoch: epochOf(4), released: false, over: generation('g1') },
+    decision: { do: 'write', epoch: epochOf(4), serial: 2, released: false, over: generation('g1') },
   },
   {
     reason: 'what another disk has is looked at again',
@@ -191,7 +194,7 @@ for (const { reason, looks, now, decision } of watches) {
 test('a take-over is one epoch past the record and past HEAD', () => {
   const waiting = onRead(unknown, sighting(found(), 9), 0, me, terms);
   const decision = decide(waiting, 40_000, me, terms);
-  assert.deepEqual(decision, { do: 'write', epoch: epochOf(10), released: false, over: generation('g1') });
+  assert.deepEqual(decision, { do: 'write', epoch: epochOf(10), serial: 2, released: false, over: generation('g1') });
 });
 
 test('a claim that came through counts from when it was sent', () => {
@@ -235,7 +238,7 @@ for (const { reason, sentAt, answeredAt, heldUntil } of renewals) {
 
 test('it renews after a third of the ttl, again and again when that fails, until it gives up', () => {
   assert.deepEqual(decide(held, 0, me, terms), { do: 'wait', until: 10_000 });
-  const renew: Decision = { do: 'write', epoch: epochOf(4), released: false, over: generation('g1') };
+  const renew: Decision = { do: 'write', epoch: epochOf(4), serial: 2, released: false, over: generation('g1') };
   const tried = onSent(onSent(held, attempt(2, 10_000)), attempt(3, 14_000));
   assert.deepEqual(decide(tried, 15_000, me, terms), renew);
   assert.equal(onTime(tried, 17_499, terms), tried);
@@ -289,6 +292,7 @@ test('a claim that is found too late to be held is made again at once, under its
   assert.deepEqual(decide(lease, 20_000, me, terms), {
     do: 'write',
     epoch: epochOf(4),
+    serial: 2,
     released: false,
     over: generation('g1'),
   });
@@ -300,6 +304,7 @@ test('a release is written at once, makes others wait no longer, and is the end'
   assert.deepEqual(decide(releasing, 1, me, terms), {
     do: 'write',
     epoch: epochOf(4),
+    serial: 2,
     released: true,
     over: generation('g1'),
   });
@@ -316,6 +321,7 @@ test('a renewal that comes through before the release does not end it: it is wri
   assert.deepEqual(decide(lease, 11_000, me, terms), {
     do: 'write',
     epoch: epochOf(4),
+    serial: 2,
     released: true,
     over: generation('g2'),
   });
@@ -376,7 +382,11 @@ class Subject {
     this.lease = onTime(this.lease, this.now, terms);
     const decision = decide(this.lease, this.now, me, terms);
     if (decision.do !== 'write') return;
-    const sent = attempt(this.attempts.length + 1, this.now, { epoch: decision.epoch, released: decision.released });
+    const sent = attempt(this.attempts.length + 1, this.now, {
+      epoch: decision.epoch,
+      serial: decision.serial,
+      released: decision.released,
+    });
     this.attempts.push(sent);
     this.lease = onSent(this.lease, sent);
   }

@@ -1,9 +1,9 @@
 /**
  * The lease that makes one agent the only writer of a tenant's bucket, as a pure state machine (docs/fence.md).
  *
- *   unknown ──read──▶ vacant ──claim came through──▶ held ──renewal came through──▶ held ──release──▶ released
- *      ▲ └────read──▶ taken ──unchanged for its ttl × 1.1: claim came through──▶ held
- *      └─conflict─── vacant, taken                    └── no renewal in time, or another's record seen ──▶ lost
+ *   unknown ──read──▶ vacant ──claim came through──▶ held ──renewal came through, or vouch given──▶ held ──release──▶ released
+ *      ▲ └────read──▶ taken ──granted, unchanged for its ttl × 1.1: claim came through──▶ held
+ *      └─conflict─── vacant, taken                    └── neither in time, or another's record seen ──▶ lost
  *
  * Nothing leads out of `released` and `lost`: whoever wants the lease again begins anew. Times are moments on our own
  * monotonic clock; no clock of anybody else is ever looked at.
@@ -12,7 +12,7 @@
  * another generation; when one of them is read back it counts from when it was sent, as if the answer had come.
  */
 import type { Generation } from '../bucket/bucket.ts';
-import { type Epoch, epochOf, type HolderId, type LeaseRecord, sameWriting } from './lease-record.ts';
+import { type Epoch, epochOf, type HolderId, type Holding, type LeaseRecord, sameWriting } from './lease-record.ts';
 import type { Terms } from './terms.ts';
 
 /** The record that stands in the bucket. */
@@ -28,7 +28,7 @@ type Unanswered = { readonly attempts: readonly Attempt[] };
 
 /** Why a lease is lost. */
 export type Loss =
-  /** No renewal came through in time. */
+  /** No renewal came through in time, and nobody vouched. */
   | 'expired'
   /** Another disk holds it. */
   | 'taken'
@@ -36,6 +36,12 @@ export type Loss =
   | 'removed'
   /** Another process holds it under this disk's id: the disk was copied while it was in use. */
   | 'copied';
+
+/** Somebody else has it. */
+export type Taken = Extract<Lease, { state: 'taken' }>;
+
+/** We have it. */
+export type Held = Extract<Lease, { state: 'held' }>;
 
 /** The states. */
 export type Lease =
@@ -48,13 +54,18 @@ export type Lease =
       readonly seen: Sighting;
       readonly since: number;
       readonly lookedAt: number;
+      /** When a witness's word was there that nobody vouches for this writing any more (witness.ts). */
+      readonly grantedAt: number | undefined;
     } & Unanswered)
   | ({
       readonly state: 'held';
       readonly epoch: Epoch;
+      readonly serial: number;
       readonly generation: Generation;
       /** When the last write that came through was sent. */
       readonly sentAt: number;
+      /** When the newest vouch that was given was asked for (witness.ts). */
+      readonly vouchedAt: number | undefined;
       /** A write met another generation than ours. */
       readonly doubted: boolean;
       readonly releasing: boolean;
@@ -69,7 +80,7 @@ export type Decision =
   /** Read the lease alone: ends in `onReadBack`. */
   | { readonly do: 'read-back' }
   /** Write, over this generation or where there is nothing: `onSent`, and then `onWritten`, `onConflict` or silence. */
-  | { readonly do: 'write'; readonly epoch: Epoch; readonly released: boolean; readonly over: Generation | undefined }
+  | ({ readonly do: 'write'; readonly released: boolean; readonly over: Generation | undefined } & Holding)
   | { readonly do: 'wait'; readonly until: number }
   | { readonly do: 'end' };
 
@@ -84,17 +95,17 @@ export function decide(lease: Lease, now: number, holder: HolderId, terms: Terms
     case 'vacant':
       return claim(lease.seen, holder);
     case 'taken': {
-      const freeAt = lease.since + (lease.seen.found?.record.ttlMillis ?? terms.ttlMillis) * terms.allowance;
-      if (now >= freeAt) return claim(lease.seen, holder);
+      const free = freeAt(lease, terms);
+      if (now >= free) return claim(lease.seen, holder);
       const lookAt = lease.lookedAt + terms.pollMillis;
-      return now >= lookAt ? { do: 'look' } : { do: 'wait', until: Math.min(lookAt, freeAt) };
+      return now >= lookAt ? { do: 'look' } : { do: 'wait', until: Math.min(lookAt, free) };
     }
     case 'held': {
-      const { epoch, generation, releasing, doubted, sentAt } = lease;
+      const { epoch, serial, generation, releasing, doubted, sentAt } = lease;
       if (doubted) return { do: 'read-back' };
       const renewAt = sentAt + terms.renewMillis;
       if (!releasing && now < renewAt) return { do: 'wait', until: renewAt };
-      return { do: 'write', epoch, released: releasing, over: generation };
+      return { do: 'write', epoch, serial: serial + 1, released: releasing, over: generation };
     }
     case 'released':
     case 'lost':
@@ -104,7 +115,7 @@ export function decide(lease: Lease, now: number, holder: HolderId, terms: Terms
 
 /** After time has passed. */
 export function onTime(lease: Lease, now: number, terms: Terms): Lease {
-  if (lease.state !== 'held' || now < giveUpAt(lease.sentAt, terms)) return lease;
+  if (lease.state !== 'held' || now < deadlineOf(lease, terms) - terms.drainMillis) return lease;
   return { state: 'lost', loss: 'expired', by: undefined };
 }
 
@@ -145,8 +156,9 @@ export function onRead(lease: Lease, seen: Sighting, readAt: number, holder: Hol
   const unchanged = before !== undefined && before.found?.generation === seen.found?.generation;
   const attempts = unchanged || before === undefined ? lease.attempts : []; // over another generation none can come through
   if (isVacant(seen, holder)) return { state: 'vacant', seen, attempts };
-  const since = lease.state === 'taken' && unchanged ? lease.since : readAt;
-  return { state: 'taken', seen, since, lookedAt: readAt, attempts };
+  const stands = lease.state === 'taken' && unchanged && lease.seen.floor === seen.floor;
+  const { since, grantedAt } = stands ? lease : { since: readAt, grantedAt: undefined };
+  return { state: 'taken', seen, since, lookedAt: readAt, grantedAt, attempts };
 }
 
 /** When the holder has read the record back. */
@@ -164,19 +176,45 @@ export function onRelease(lease: Lease): Lease {
   return lease.state === 'held' ? { ...lease, releasing: true } : lease;
 }
 
-/** Whether the lease is surely held now and for so long. */
+/** Whether the lease is surely held now and for so long, by the bucket's word alone. */
 export function isHeldFor(lease: Lease, millis: number, now: number, terms: Terms): boolean {
-  return lease.state === 'held' && !lease.doubted && !lease.releasing && now + millis < giveUpAt(lease.sentAt, terms);
+  return isSteady(lease) && now + millis < giveUpAt(lease.sentAt, terms);
 }
 
-/** When a holder that sent its last renewal then gives up. */
+/** Whether OpenClaw may be started now, perhaps on a witness's word. */
+export function mayServe(lease: Lease, now: number, terms: Terms): boolean {
+  return isSteady(lease) && now < deadlineOf(lease, terms) - terms.drainMillis;
+}
+
+/** When a holder's OpenClaw is dead: it has the time of its last renewal, or of the newest vouch if that is longer. */
+export function deadlineOf({ sentAt, vouchedAt }: Held, terms: Terms): number {
+  const renewed = sentAt + terms.deadlineMillis;
+  if (vouchedAt === undefined) return renewed;
+  return Math.max(renewed, Math.min(vouchedAt + terms.vouchDeadlineMillis, lastDeadlineOf(sentAt, terms)));
+}
+
+/** When the OpenClaw of a holder that sent its last renewal then is dead, whoever vouches. */
+export function lastDeadlineOf(sentAt: number, terms: Terms): number {
+  return sentAt + terms.outageDeadlineMillis;
+}
+
+/** When a holder that sent its last renewal then gives up unless somebody vouches. */
 function giveUpAt(sentAt: number, terms: Terms): number {
-  return deadlineOf(sentAt, terms) - terms.drainMillis;
+  return sentAt + terms.deadlineMillis - terms.drainMillis;
 }
 
-/** When the OpenClaw of a holder that sent its last renewal then is dead. */
-export function deadlineOf(sentAt: number, terms: Terms): number {
-  return sentAt + terms.deadlineMillis;
+function isSteady(lease: Lease): lease is Held {
+  return lease.state === 'held' && !lease.doubted && !lease.releasing;
+}
+
+/** When no OpenClaw of what stands there can run any more. A holder whose record is gone is taken to have our own terms. */
+function freeAt({ seen, since, grantedAt }: Taken, { allowance, ...own }: Terms): number {
+  const { ttlMillis, witness } = seen.found?.record ?? own;
+  const unrenewed = since + ttlMillis * allowance;
+  if (witness === undefined) return unrenewed;
+  const unvouched =
+    grantedAt === undefined ? since + witness.outageMillis * allowance : grantedAt + witness.vouchMillis * allowance;
+  return Math.max(unrenewed, unvouched);
 }
 
 /** Free at once: never taken, handed over, or this disk's own. One below HEAD's epoch was put back, and proves nothing. */
@@ -191,7 +229,7 @@ function claim({ found, floor }: Sighting, holder: HolderId): Decision {
   const before = found?.record;
   const goesOn = before !== undefined && before.holder === holder && before.epoch >= floor;
   const epoch = goesOn ? before.epoch : epochOf(Math.max(before?.epoch ?? 0, floor) + 1);
-  return { do: 'write', epoch, released: false, over: found?.generation };
+  return { do: 'write', epoch, serial: (before?.serial ?? 0) + 1, released: false, over: found?.generation };
 }
 
 function attemptFound(
@@ -211,6 +249,7 @@ function settle(lease: Lease, attempt: Attempt, generation: Generation, now: num
   if (tooLate && lease.state !== 'held') {
     return { state: 'vacant', seen: { found: { record, generation }, floor: record.epoch }, attempts: [] };
   }
-  const releasing = lease.state === 'held' && lease.releasing;
-  return { state: 'held', epoch: record.epoch, generation, sentAt, doubted: false, releasing, attempts: [] };
+  const { releasing, vouchedAt } = lease.state === 'held' ? lease : { releasing: false, vouchedAt: undefined };
+  const { epoch, serial } = record;
+  return { state: 'held', epoch, serial, generation, sentAt, vouchedAt, doubted: false, releasing, attempts: [] };
 }

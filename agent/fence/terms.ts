@@ -7,11 +7,28 @@
  * The holder counts from when it sent the renewal that came through, a watcher from when it had read it, each on its own
  * clock. Between the deadline, at which OpenClaw is dead, and a take-over lie 0.26 of the ttl in real time even when one
  * clock runs 5 % slow and the other 5 % fast: 1.1 / 1.05 − 0.75 / 0.95.
+ *
+ * A witness's word goes by the same shares, counted from when it was asked for and from when a grant was there:
+ *
+ *   asked    asked again                give up       deadline      a vouch    a vouch × 1.1 since another's grant
+ *   0 ────── 0.15 ─────────── tries ─── 1/2 ─ drain ─ 3/4 ───────── 1 ──────── 1.1
  */
 
-/** The times. All in milliseconds but `allowance`. */
+/** By what a holder may serve on while the bucket is away. */
+export type WitnessTerms = {
+  /** Which witness it is. No other's word counts: it would not know what this one has granted. */
+  readonly id: string;
+  /** How long after its last renewal, whatever a witness says. Who has no witness's word waits longer than this. */
+  readonly outageMillis: number;
+  /** How long one word lasts. Who has a witness's word against the holder waits longer than this. */
+  readonly vouchMillis: number;
+};
+
+/** The times. All in milliseconds but `allowance` and `patience`. */
 export type Terms = {
   readonly ttlMillis: number;
+  /** Of this agent's own holding, and taken for granted of one whose record is gone; undefined: none. */
+  readonly witness: WitnessTerms | undefined;
   /** From the last renewal to the next. */
   readonly renewMillis: number;
   /** From the last renewal to the moment at which OpenClaw is dead. */
@@ -26,7 +43,22 @@ export type Terms = {
   readonly callMillis: number;
   /** Between two tries. */
   readonly retryMillis: number;
+  /** From the last renewal to the moment from which the next is late: the witness is asked. */
+  readonly lateMillis: number;
+  /** From one vouch to the next. */
+  readonly revouchMillis: number;
+  /** From the asking for a vouch to the moment at which OpenClaw is dead. */
+  readonly vouchDeadlineMillis: number;
+  /** From the last renewal to the moment at which OpenClaw is dead, whoever vouched. */
+  readonly outageDeadlineMillis: number;
+  /** The share of the holder's ttl for which a watcher must see no renewal before it asks for a grant. */
+  readonly patience: number;
 };
+
+/** How much of what others wait for the holder uses. */
+const DEADLINE_SHARE = 0.75;
+/** Of the ttl. The holder's end has time in it, a coordinator may be away for seconds, and a dead machine is still taken over within the minute. */
+const VOUCH_SHARE = 2 / 3;
 
 /** Idle, OpenClaw ends within 2.5 s of a SIGTERM (measured on 2026.9.6); the launcher kills after 3. */
 const MOST_DRAIN_MILLIS = 5_000;
@@ -42,16 +74,33 @@ const MOST_RETRY_MILLIS = 3_000;
 /** The default. Shorter costs requests and patience with a slow bucket, longer makes a dead machine's tenant wait. */
 export const DEFAULT_TTL_MILLIS = 30_000;
 
-/** The times of a lease with this time-to-live. */
-export function termsOf(ttlMillis: number): Terms {
+/** For how long a tenant serves on without its bucket, when there is a coordinator: more than ten minutes in any case. */
+export const DEFAULT_OUTAGE_MILLIS = 900_000;
+
+/**
+ * The times of a lease with this time-to-live, whose holder may serve on for `outageMillis` on that witness's word. An
+ * outage that is not longer than the ttl is none.
+ */
+export function termsOf(ttlMillis: number, vouching?: Omit<WitnessTerms, 'vouchMillis'>): Terms {
+  const outageMillis = vouching?.outageMillis ?? 0;
+  const renewMillis = Math.min(ttlMillis / 3, MOST_RENEW_MILLIS);
+  const callMillis = Math.min(ttlMillis / 12, MOST_CALL_MILLIS);
+  const pollMillis = Math.min(ttlMillis / 10, MOST_POLL_MILLIS);
+  const vouchMillis = Math.round(ttlMillis * VOUCH_SHARE);
   return {
     ttlMillis,
-    renewMillis: Math.min(ttlMillis / 3, MOST_RENEW_MILLIS),
-    deadlineMillis: ttlMillis * 0.75,
+    witness: vouching && outageMillis > ttlMillis ? { ...vouching, vouchMillis } : undefined,
+    renewMillis,
+    deadlineMillis: ttlMillis * DEADLINE_SHARE,
     drainMillis: Math.min(MOST_DRAIN_MILLIS, ttlMillis / 6),
     allowance: 1.1,
-    pollMillis: Math.min(ttlMillis / 10, MOST_POLL_MILLIS),
-    callMillis: Math.min(ttlMillis / 12, MOST_CALL_MILLIS),
+    pollMillis,
+    callMillis,
     retryMillis: Math.min(ttlMillis / 40, MOST_RETRY_MILLIS),
+    lateMillis: renewMillis + callMillis / 5,
+    revouchMillis: pollMillis,
+    vouchDeadlineMillis: vouchMillis * DEADLINE_SHARE,
+    outageDeadlineMillis: outageMillis * DEADLINE_SHARE,
+    patience: 0.5,
   };
 }

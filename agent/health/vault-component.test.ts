@@ -4,8 +4,14 @@ import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type VaultSeen, vaultStanding } from './vault-component.ts';
 
 const { HEALTHY, STARTING, DEGRADED } = ComponentState;
-const kept = (unsavedMillis: number, trouble = '', unread = 0, overdueMillis = unsavedMillis, pruneTrouble = '') =>
-  ({ state: 'kept', unsavedMillis, overdueMillis, trouble, unread, pruneTrouble }) satisfies VaultSeen;
+type Kept = Extract<VaultSeen, { state: 'kept' }>;
+const kept = (
+  unsavedMillis: number,
+  trouble = '',
+  unread = 0,
+  overdueMillis = unsavedMillis,
+  pruneTrouble = '',
+): Kept => ({ state: 'kept', unsavedMillis, overdueMillis, trouble, unread, pruneTrouble });
 
 const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: string }[] = [
   { reason: 'within the goal there is nothing to say', seen: kept(4_999), state: HEALTHY, message: '' },
@@ -20,6 +26,27 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
     seen: kept(184_000, 'it answers 503'),
     state: DEGRADED,
     message: '3 min of changes are not in the bucket yet: it answers 503',
+  },
+  {
+    reason: 'serving on the coordinator’s word is told from when to when, and what is at stake',
+    seen: {
+      ...kept(184_000, 'the lease is not surely held for long enough'),
+      outage: {
+        sinceAt: Date.UTC(2026, 8, 9, 12, 31, 20),
+        untilAt: Date.UTC(2026, 8, 9, 12, 42, 30),
+        newestAgeMillis: 190_000,
+      },
+    },
+    state: DEGRADED,
+    message:
+      "the bucket has not answered since 12:31 UTC: the tenant serves on the coordinator's word, until 12:42 UTC at the latest; the newest snapshot is 3 min old; 3 min of changes are not in the bucket yet",
+  },
+  {
+    reason: 'with nothing to save it is as bad: what comes cannot be saved',
+    seen: { ...kept(0), outage: { sinceAt: 0, untilAt: 660_000, newestAgeMillis: undefined } },
+    state: DEGRADED,
+    message:
+      "the bucket has not answered since 00:00 UTC: the tenant serves on the coordinator's word, until 00:11 UTC at the latest; there is no snapshot yet",
   },
   {
     reason: 'while OpenClaw starts no snapshot is due, and there is nothing to complain about',

@@ -18,7 +18,18 @@ export type VaultSeen =
       readonly unread: number;
       /** Why pruning fails again and again; empty when it does not. */
       readonly pruneTrouble: string;
+      /** Set while the tenant serves on the coordinator's word because its bucket is away (docs/fence.md). */
+      readonly outage?: OutageSeen | undefined;
     };
+
+/** An outage of the bucket. All in milliseconds; the moments since the epoch. */
+export type OutageSeen = {
+  readonly sinceAt: number;
+  /** When OpenClaw is ended if it lasts. */
+  readonly untilAt: number;
+  /** Undefined before the first. */
+  readonly newestAgeMillis: number | undefined;
+};
 
 /** The most that a machine's death is to cost (DESIGN §5); from here on it is told. */
 const GOAL_MILLIS = 5_000;
@@ -29,18 +40,34 @@ const LATE_MILLIS = 2 * GOAL_MILLIS;
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
-  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble } = seen;
+  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, outage } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
   const missing = unread === 0 ? '' : `the newest snapshot lacks ${unread} files that could not be read`;
   const growing = pruneTrouble && `old snapshots are not removed: ${pruneTrouble}`;
-  const parts = [late && trouble ? `${late}: ${trouble}` : late, missing, growing];
-  const message = parts.filter((part) => part !== '').join('; ');
-  const isBad = overdueMillis >= LATE_MILLIS || unread > 0 || pruneTrouble !== '';
+  const away = outage === undefined ? '' : awayMessage(outage);
+  const behind = late && trouble && !away ? `${late}: ${trouble}` : late;
+  const message = [away, behind, missing, growing].filter((part) => part !== '').join('; ');
+  const isBad = overdueMillis >= LATE_MILLIS || unread > 0 || pruneTrouble !== '' || outage !== undefined;
   return { state: isBad ? ComponentState.DEGRADED : ComponentState.HEALTHY, message };
+}
+
+function awayMessage({ sinceAt, untilAt, newestAgeMillis }: OutageSeen): string {
+  const newest =
+    newestAgeMillis === undefined
+      ? 'there is no snapshot yet'
+      : `the newest snapshot is ${spoken(newestAgeMillis)} old`;
+  const until = `the tenant serves on the coordinator's word, until ${timeOfDay(untilAt)} at the latest`;
+  return `the bucket has not answered since ${timeOfDay(sinceAt)}: ${until}; ${newest}`;
+}
+
+function timeOfDay(at: number): string {
+  return `${new Date(at).toISOString().slice(11, 16)} UTC`;
 }
 
 /** In steps, so that the tree does not change with every second. */
 function spoken(millis: number): string {
   const seconds = Math.floor(millis / 5_000) * 5;
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
 }

@@ -12,6 +12,7 @@ import { faultPoint } from '../fault-point.ts';
 import { Fence } from '../fence/fence.ts';
 import { forgetHolder, readHolder } from '../fence/holder.ts';
 import { epochOf } from '../fence/lease-record.ts';
+import type { Witness } from '../fence/questioner.ts';
 import { termsOf } from '../fence/terms.ts';
 import type { TenantFolders } from '../folders.ts';
 import { bootClock } from '../launcher/boot-clock.ts';
@@ -32,6 +33,7 @@ export type ResidenceSurroundings = {
   readonly bucket: Bucket;
   readonly folders: TenantFolders;
   readonly launcher: LauncherClient;
+  readonly witness: Witness;
   readonly instance: string;
   readonly openclawVersion: () => string | null;
   readonly mayCapture: () => boolean;
@@ -62,7 +64,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
     bucket,
     name: objectAt({ kind: 'lease' }),
     claimant: { holder: await readHolder(folders.holder, randomUUID), instance: around.instance, host: hostname() },
-    terms: termsOf(settings.leaseTtlMillis),
+    terms: termsOf(settings.leaseTtlMillis, settings.vouching),
     async epochOfHead(signal) {
       const vault = await openVault(bucket, await readTenantKey(settings.keyFile), randomBytes, signal);
       return epochOf((vault && (await readHead(vault, signal)))?.epoch ?? 0);
@@ -78,6 +80,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
         }
       },
     },
+    witness: around.witness,
     forgetHolder: () => forgetHolder(folders.holder),
     onLost: around.onLost,
     clock: bootClock,

@@ -40,6 +40,7 @@ test('an idle tenant writes nothing but its lease, with a database open and file
     name: lease,
     claimant: { holder: holderIdOf('disk'), instance: 'instance', host: 'host' },
     terms: termsOf(DEFAULT_TTL_MILLIS),
+    witness: undefined,
     epochOfHead: async () => epochOf(0),
     launcher: { hold: async () => {} },
     forgetHolder: async () => {},

@@ -16,7 +16,7 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
-import type { VaultSeen } from '../health/vault-component.ts';
+import type { OutageSeen, VaultSeen } from '../health/vault-component.ts';
 import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import type { Random } from '../vault/format/object-ids.ts';
 import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
@@ -34,7 +34,7 @@ import { decideState, readLineage, writeLineage } from './lineage.ts';
 export type ResidencePorts = {
   readonly bucket: Bucket;
   readonly keyFile: string;
-  readonly fence: Pick<Fence, 'whenHeld' | 'assertHeld' | 'standing' | 'release'>;
+  readonly fence: Pick<Fence, 'whenHeld' | 'assertHeld' | 'standing' | 'outage' | 'release'>;
   readonly capture: DatabaseCapture;
   /** The state folder; files beside it in the agent's own folder. */
   readonly folders: { readonly state: string; readonly lineage: string; readonly seenLog: string };
@@ -102,7 +102,26 @@ export class Residence implements Part {
   get seen(): VaultSeen {
     if (this.#home === undefined) return this.#seen;
     const { trouble, ...standing } = this.#home.snapshots.standing;
-    return { state: 'kept', ...standing, trouble: trouble?.message ?? '', pruneTrouble: this.#ports.pruneTrouble() };
+    return {
+      state: 'kept',
+      ...standing,
+      trouble: trouble?.message ?? '',
+      pruneTrouble: this.#ports.pruneTrouble(),
+      outage: this.#outage(this.#home),
+    };
+  }
+
+  #outage({ snapshotter }: Home): OutageSeen | undefined {
+    const { fence, clock } = this.#ports;
+    const { outage } = fence;
+    if (outage === undefined) return undefined;
+    const now = clock.now();
+    const newestAt = snapshotter.newest?.takenAtMillis;
+    return {
+      sinceAt: now - outage.lastedMillis,
+      untilAt: now + outage.leftMillis,
+      newestAgeMillis: newestAt === undefined ? undefined : now - newestAt,
+    };
   }
 
   /** Takes a snapshot now; undefined when nothing had changed since the newest. Waits until the tenant is at home. */

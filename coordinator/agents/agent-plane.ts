@@ -31,11 +31,12 @@ import { goodbye, type Order, welcome } from './messages.ts';
 import { agentMetrics } from './metrics.ts';
 import { OfferDispatch } from './offer-dispatch.ts';
 import { Outlet } from './outlet.ts';
-import type { AgentObserver, AgentTokenVerifier, BlobSource, DesiredState } from './ports.ts';
+import type { AgentObserver, AgentTokenVerifier, BlobSource, DesiredState, LeaseWitness } from './ports.ts';
 import { RuntimeRequests } from './runtime-requests.ts';
 import { Session } from './session.ts';
 import type { SessionHost } from './session-host.ts';
 import { Sessions, SWEEP_MILLIS } from './sessions.ts';
+import { witnessCalls } from './witness-calls.ts';
 
 /** What the agent plane needs. */
 export type AgentPlaneOptions = {
@@ -46,6 +47,7 @@ export type AgentPlaneOptions = {
   readonly observer: AgentObserver;
   readonly verifier: AgentTokenVerifier;
   readonly blobs: BlobSource;
+  readonly witness: LeaseWitness;
   readonly registry: Registry;
   readonly log: Logger;
   readonly clock: Clock;
@@ -74,7 +76,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
 
   constructor(options: AgentPlaneOptions) {
     this.#options = options;
-    const { clock, random, log, verifier, blobs, observer, registry } = options;
+    const { clock, random, log, verifier, blobs, witness, observer, registry } = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#sessions = new Sessions(clock, () => this.#reconnectAfter());
     const metrics = agentMetrics(registry, () => this.#sessions.count);
@@ -93,6 +95,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
       ReadBlob: (call: BlobCall) => void blobCalls.serve(call),
       SendArchive: (call: ArchiveCall, respond: sendUnaryData<SendArchiveResponse>) =>
         void takeArchive(archiveCalls, call, respond),
+      ...witnessCalls({ verifier, witness, log }),
     });
   }
 

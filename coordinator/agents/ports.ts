@@ -32,6 +32,17 @@ export interface AgentTokenVerifier {
   verify(token: string): Promise<{ readonly tenant: string; readonly expiresAtMillis: number }>;
 }
 
+/** A writing of a tenant's lease, and which coordinator it names as its witness. */
+export type HoldingAsked = { readonly epoch: number; readonly serial: number; readonly witness: string };
+
+/** Says who has a tenant, beside its bucket (docs/fence.md). Both throw `not_found` for a tenant that does not exist. */
+export interface LeaseWitness {
+  /** Whether the holder of this may serve on for so long. */
+  vouch(tenant: string, holding: HoldingAsked, vouchMillis: number): Promise<boolean>;
+  /** Whether this is given up, in the database, so that nobody is vouched for in it any more. */
+  grant(tenant: string, holding: HoldingAsked): Promise<boolean>;
+}
+
 /** Reads bundles by digest. Throws `not_found`. */
 export interface BlobSource {
   open(

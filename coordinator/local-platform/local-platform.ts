@@ -24,6 +24,8 @@ export type LocalPlatformOptions = {
   readonly home: string;
   /** `host:port` for agents; known once the agent plane listens. */
   readonly agentAddress: () => string;
+  /** What the tenants' leases name as their witness (coordinator/fence/). */
+  readonly witnessId: string;
   readonly tokens: Pick<AgentTokens, 'issue'>;
   /** The command lines of the two programs, without arguments of their own. */
   readonly commands: { readonly agent: DetachedSpec['command']; readonly launcher: DetachedSpec['command'] };
@@ -178,6 +180,7 @@ export class LocalPlatform implements Platform, Part {
         OPENCRANE_BUCKET: buckets?.replaceAll('{tenant}', tenant) ?? layout.bucket,
         OPENCRANE_KEY_FILE: layout.key,
         ...(retention !== undefined && { OPENCRANE_RETENTION: retention }),
+        OPENCRANE_WITNESS: this.#options.witnessId,
         OPENCRANE_GATEWAY_PORT: String(port),
         OPENCRANE_LOG_LEVEL: logLevel,
         // Our programs are TypeScript: with the cache a start does not strip types again, which saves time and 30 MB.

@@ -15,6 +15,7 @@ export function standInPlatform(home: string, address = '127.0.0.1:1', clock: Cl
   return new LocalPlatform({
     home,
     agentAddress: () => address,
+    witnessId: 'the witness',
     tokens: { issue: async (tenant, id) => `token of ${tenant} ${id}` },
     commands: {
       agent: [process.execPath, standIn, 'agent'],

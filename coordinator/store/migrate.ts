@@ -3,12 +3,13 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { first } from './migrations/0001-first.ts';
+import { givenUp } from './migrations/0002-given-up.ts';
 
 /**
  * In order. Names are zero-padded ASCII on purpose: Kysely sorts them by code unit when it loads them and by locale
  * when it compares them with what was executed.
  */
-const migrations: Record<string, Migration> = { '0001-first': first };
+const migrations: Record<string, Migration> = { '0001-first': first, '0002-given-up': givenUp };
 
 /** Name of Kysely's own table of what was executed. */
 const EXECUTED = 'kysely_migration';

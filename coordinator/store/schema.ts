@@ -81,6 +81,13 @@ type RuntimesTable = {
   built_at: number;
 };
 
+type GivenUpTable = {
+  tenant: string;
+  /** Of the newest holding of its lease that was given up. */
+  epoch: number;
+  serial: number;
+};
+
 /** Every table, for Kysely. */
 export type Schema = {
   counters: CountersTable;
@@ -91,4 +98,7 @@ export type Schema = {
   audit: AuditTable;
   events: EventsTable;
   runtimes: RuntimesTable;
+  given_up: GivenUpTable;
+  /** One row, for ever the same: tells this database from every other. */
+  witness: { id: string };
 };

@@ -54,7 +54,7 @@ onEachDatabase((database: Database) => {
   });
 
   test('a delete leaves nothing but the audit log, the last event and what others have', async (t) => {
-    const { keeper, store, directory, observer, revisions, audit, addTenant, reasons } = await start(t);
+    const { keeper, store, directory, observer, revisions, givenUp, audit, addTenant, reasons } = await start(t);
     for (const tenant of ['jente', 'noor']) {
       await addTenant(tenant);
       await observer.health(tenant, create(HealthSchema, { gatewayPid: 1n }));
@@ -67,12 +67,13 @@ onEachDatabase((database: Database) => {
           actor: 'a',
           reason: '',
         });
+        await givenUp.giveUp(change, tenant, { epoch: 1, serial: 2 });
         await audit.record(change, { actor: 'a', action: 'x', target: `tenant/${tenant}`, summary: '' });
       });
     }
     directory.markDeleting('jente');
     assert.deepEqual(await keeper.remove('jente'), { retainedAt: 'retained/jente' });
-    for (const table of ['tenants', 'observations', 'receipts', 'revisions'] as const) {
+    for (const table of ['tenants', 'observations', 'receipts', 'revisions', 'given_up'] as const) {
       const rows = JSON.stringify(await store.db.selectFrom(table).selectAll().execute());
       assert.doesNotMatch(rows, /jente/, table);
       assert.match(rows, /noor/, table);

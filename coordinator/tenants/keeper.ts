@@ -8,6 +8,7 @@ import { isAbort, messageOf } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { EventLog } from '../events/event-log.ts';
+import type { GivenUpHoldings } from '../fence/given-up.ts';
 import type { ReceiptStore } from '../receipts/receipt-store.ts';
 import type { RevisionStore } from '../revisions/revision-store.ts';
 import type { Store } from '../store/store.ts';
@@ -21,6 +22,7 @@ export type TenantKeeperParts = {
   readonly tenants: TenantStore;
   readonly revisions: RevisionStore;
   readonly receipts: ReceiptStore;
+  readonly givenUp: GivenUpHoldings;
   readonly events: EventLog;
   readonly directory: TenantDirectory;
   readonly platform: Platform;
@@ -109,10 +111,11 @@ export class TenantKeeper implements Part {
 
   /** Removes what the database holds of a tenant, but for the audit log. */
   async #forget(name: string, { retainedAt }: Removal): Promise<void> {
-    const { store, tenants, revisions, receipts, events, directory } = this.#parts;
+    const { store, tenants, revisions, receipts, givenUp, events, directory } = this.#parts;
     await store.transaction(async (change) => {
       await revisions.removeTenant(change, name);
       await receipts.removeTenant(change, name);
+      await givenUp.removeTenant(change, name);
       await events.removeTenant(change, name);
       await tenants.remove(change, name);
       const message = retainedAt === '' ? 'its data was removed' : `its data is kept at ${retainedAt}`;

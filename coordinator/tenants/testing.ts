@@ -2,6 +2,8 @@
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { EventLog } from '../events/event-log.ts';
+import { CoordinatorWitness } from '../fence/coordinator-witness.ts';
+import { GivenUpHoldings } from '../fence/given-up.ts';
 import { TenantOffers } from '../offers/desired-state.ts';
 import type { RuntimeOfTenant } from '../offers/ports.ts';
 import { ReceiptStore } from '../receipts/receipt-store.ts';
@@ -72,6 +74,7 @@ export async function assemble(store: Store) {
   const tenants = new TenantStore(store);
   const revisions = new RevisionStore(store, clock);
   const receipts = new ReceiptStore(store, clock);
+  const givenUp = new GivenUpHoldings(store);
   const events = new EventLog(store, clock);
   const audit = new AuditLog(store, clock);
   const directory = await loadDirectory(tenants, receipts);
@@ -84,10 +87,24 @@ export async function assemble(store: Store) {
       unchanged: false,
     }),
   };
-  const parts = { store, clock, platform, runtimes, tenants, revisions, receipts, events, audit, directory, commits };
+  const parts = {
+    store,
+    clock,
+    platform,
+    runtimes,
+    tenants,
+    revisions,
+    receipts,
+    givenUp,
+    events,
+    audit,
+    directory,
+    commits,
+  };
   return {
     ...parts,
     desired: new TenantOffers(parts),
+    witness: new CoordinatorWitness({ ...parts, id: await givenUp.witnessId() }),
     observer: agentObserver({ ...parts, runtimeRequests }),
     keeper: new TenantKeeper({ ...parts, random: () => 0.5, log: silent }),
     /** Adds a tenant as CreateTenant does. */

@@ -90,6 +90,7 @@ export class VaultWorld {
       whenHeld: async () => epochOf(epoch),
       assertHeld() {},
       release: async () => {},
+      outage: undefined,
       get standing(): never {
         throw new Error('nobody asks');
       },

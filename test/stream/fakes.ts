@@ -109,7 +109,12 @@ export type TestPlane = Awaited<ReturnType<typeof startPlane>>;
 
 /** Starts a plane. Tokens are `token-of-TENANT`; `expired` has expired. */
 export async function startPlane(
-  options: { readonly clock?: Clock; readonly limits?: AgentPlaneOptions['limits']; readonly port?: number } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly limits?: AgentPlaneOptions['limits'];
+    readonly port?: number;
+    readonly witness?: AgentPlaneOptions['witness'];
+  } = {},
 ) {
   const desired = new FakeDesired();
   const observer = new FakeObserver();
@@ -122,6 +127,7 @@ export async function startPlane(
     observer,
     verifier: { verify: async (token) => verify(token) },
     blobs: { open: async (digest, offset) => openBlob(digest, offset) },
+    witness: options.witness ?? { vouch: async () => false, grant: async () => false },
     registry,
     log: createLogger({ program: 'test', level: process.env['TEST_LOG'] ?? 'silent' }),
     clock: options.clock ?? systemClock,

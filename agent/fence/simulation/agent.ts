@@ -5,8 +5,11 @@ import {
   type Decision,
   deadlineOf,
   decide,
+  type Held,
   isHeldFor,
   type Lease,
+  lastDeadlineOf,
+  mayServe,
   onConflict,
   onRead,
   onReadBack,
@@ -16,10 +19,13 @@ import {
   onWritten,
   unknown,
 } from '../lease.ts';
-import type { Epoch } from '../lease-record.ts';
+import type { Holding, LeaseRecord } from '../lease-record.ts';
+import { onGranted, onVouched, type Question, question } from '../witness.ts';
+import { Broken } from './broken.ts';
 import type { Machine } from './machine.ts';
 import { SimulatedProcess } from './process.ts';
 import { type Holder, Serving } from './serving.ts';
+import type { Way } from './way.ts';
 
 /** The agent of a machine. */
 export class Agent extends SimulatedProcess implements Holder {
@@ -30,6 +36,14 @@ export class Agent extends SimulatedProcess implements Holder {
   #renewals = 0;
   /** Nothing is told to the launcher any more. */
   #isLast = false;
+  #isAsking = false;
+  /** When it heard that it holds the lease. */
+  #heldAt = 0;
+  /** When its OpenClaw would have been dead, whoever vouched, before the last renewal came through. */
+  #lastBefore = 0;
+  #failures = 0;
+  /** When a vouch was refused, or did not come twice in a row, last. */
+  #unvouchedAt = Number.NEGATIVE_INFINITY;
 
   constructor(machine: Machine) {
     super(machine.world);
@@ -42,6 +56,8 @@ export class Agent extends SimulatedProcess implements Holder {
     this.#lives += 1;
     this.#renewals = 0;
     this.#isLast = false;
+    this.#isAsking = false;
+    this.#failures = 0;
     this.#step();
   }
 
@@ -53,10 +69,31 @@ export class Agent extends SimulatedProcess implements Holder {
     return !this.#isLast && isHeldFor(this.#lease, 0, this.#machine.clock, this.world.options.terms);
   }
 
+  get mayServe(): boolean {
+    return !this.#isLast && mayServe(this.#lease, this.#machine.clock, this.world.options.terms);
+  }
+
   get hold(): HoldTime {
     const { terms } = this.world.options;
-    const until = this.#lease.state === 'held' ? deadlineOf(this.#lease.sentAt, terms) : 0;
+    const until = this.#lease.state === 'held' ? deadlineOf(this.#lease, terms) : 0;
     return { until, drainMillis: terms.drainMillis };
+  }
+
+  /**
+   * The fence ends OpenClaw because a hold ends then. Breaks a promise when nothing was wrong since that hold was made but
+   * the bucket: agent and launcher ran, and the coordinator answered yes, at the second try at least.
+   */
+  mayEnd(how: string, endsAt: number): void {
+    const lease = this.#lease;
+    if (lease.state !== 'held' || lease.releasing || this.#isLast) return;
+    const { clock, launcher } = this.#machine;
+    const { terms } = this.world.options;
+    const last = lastDeadlineOf(lease.sentAt, terms);
+    if (clock >= last - terms.drainMillis || endsAt === this.#lastBefore) return; // the bucket was away for too long
+    const since = this.#machine.realTime(Math.min(lease.sentAt, endsAt - terms.deadlineMillis));
+    if (this.#heldAt > since + this.#machine.realMillis(terms.lateMillis)) return; // its claim's answer was late
+    if (this.#unvouchedAt >= since || !this.hasRunSince(since) || !launcher.hasRunSince(since)) return;
+    throw new Broken(`an OpenClaw ends ${how} though the coordinator vouches for it`);
   }
 
   /** Stops OpenClaw, hands the lease over, and begins again after a while. */
@@ -75,7 +112,11 @@ export class Agent extends SimulatedProcess implements Holder {
   }
 
   call<T>(work: () => T, answered: (answer: T | 'failed') => void): void {
-    const { bucket, options, schedule, chance } = this.world;
+    this.#send(this.#machine.toBucket, work, answered);
+  }
+
+  #send<T>(way: Way, work: () => T, answered: (answer: T | 'failed') => void): void {
+    const { options, schedule, chance } = this.world;
     const timeout = this.#machine.realMillis(options.terms.callMillis);
     const timesOutAt = schedule.now + timeout;
     let answer: T | 'failed' = 'failed';
@@ -85,7 +126,7 @@ export class Agent extends SimulatedProcess implements Holder {
       answered(isLate ? 'failed' : answer);
     });
     this.act(() =>
-      bucket.request(timeout, work, (value) => {
+      way.request(timeout, work, (value) => {
         answer = value;
         due();
       }),
@@ -119,7 +160,10 @@ export class Agent extends SimulatedProcess implements Holder {
     const { terms } = options;
     if (decision.do === 'look') {
       this.#request(
-        () => ({ found: bucket.lease, floor: bucket.floor }),
+        () => ({
+          found: bucket.lease && { ...bucket.lease, record: this.#seen(bucket.lease.record) },
+          floor: bucket.floor,
+        }),
         (seen) => onRead(this.#lease, seen, this.#machine.clock, holder, terms),
       );
     } else if (decision.do === 'read-back') {
@@ -128,7 +172,7 @@ export class Agent extends SimulatedProcess implements Holder {
         ({ found }) => onReadBack(this.#lease, found, this.#machine.clock, holder, terms),
       );
     } else {
-      const attempt = this.#newAttempt(decision.epoch, decision.released);
+      const attempt = this.#newAttempt(decision, decision.released);
       this.#become(onSent(this.#lease, attempt));
       this.#request(
         () => bucket.writeLease(attempt.record, decision.over),
@@ -140,13 +184,21 @@ export class Agent extends SimulatedProcess implements Holder {
     }
   }
 
-  #newAttempt(epoch: Epoch, released: boolean): Attempt {
+  /** What a watcher makes of a record. */
+  #seen(record: LeaseRecord): LeaseRecord {
+    const { watcherAsks, watcherWaits } = this.world.options;
+    const { witness, ...rest } = record;
+    if (witness === undefined || !watcherAsks) return rest;
+    return watcherWaits ? record : { ...rest, witness: { ...witness, vouchMillis: 0 } };
+  }
+
+  #newAttempt({ epoch, serial }: Holding, released: boolean): Attempt {
     this.#renewals += 1;
     const { holder } = this.#machine.disk;
-    const { ttlMillis } = this.world.options.terms;
-    const writing = { instance: `${holder} ${this.#lives}`, renewal: this.#renewals };
+    const { ttlMillis, witness } = this.world.options.terms;
+    const writing = { instance: `${holder} ${this.#lives}`, renewal: this.#renewals, serial };
     return {
-      record: { format: 1, epoch, holder, host: '', ...writing, ttlMillis, released },
+      record: { format: 1, epoch, holder, host: '', ...writing, ttlMillis, released, witness },
       sentAt: this.#machine.clock,
     };
   }
@@ -165,13 +217,58 @@ export class Agent extends SimulatedProcess implements Holder {
     });
   }
 
+  /** Asks the coordinator what there is to ask, now or when it is time. */
+  #ask(): void {
+    if (this.#isAsking) return;
+    const { clock } = this.#machine;
+    const next = question(this.#lease, clock, this.world.options.terms);
+    if (next.ask !== 'nothing') this.#putToCoordinator(next);
+    else if (next.until < Number.POSITIVE_INFINITY) this.later(next.until - clock, () => this.#ask());
+  }
+
+  #putToCoordinator(asked: Exclude<Question, { ask: 'nothing' }>): void {
+    const { coordinator, options, chance } = this.world;
+    const { terms } = options;
+    const sentAt = this.#machine.clock;
+    this.#isAsking = true;
+    const again = () => {
+      this.#isAsking = false;
+      this.#ask();
+    };
+    const work = () =>
+      asked.ask === 'vouch' ? coordinator.vouch(asked.holding, asked.of.vouchMillis) : coordinator.grant(asked.holding);
+    this.#send(this.#machine.toCoordinator, work, (answer) => {
+      const { clock } = this.#machine;
+      this.#failures = answer === 'failed' ? this.#failures + 1 : 0;
+      if (answer === false || this.#failures > 1) this.#unvouchedAt = this.world.schedule.now;
+      if (answer !== true) {
+        const pause = answer === 'failed' && asked.ask === 'vouch' ? terms.retryMillis : terms.pollMillis;
+        this.later(pause * chance.between(0.5, 1.5), again);
+        return;
+      }
+      const from = options.vouchCountsFromAsking ? sentAt : clock;
+      this.#become(
+        asked.ask === 'vouch' ? onVouched(this.#lease, asked.holding, from) : onGranted(this.#lease, asked.over, clock),
+      );
+      again();
+    });
+  }
+
   #become(lease: Lease): void {
     const before = this.#lease;
+    if (before.state === 'held' && lease.state === 'lost' && lease.loss === 'expired') {
+      this.mayEnd('with its lease', deadlineOf(before, this.world.options.terms));
+    }
     this.#lease = lease;
+    if (lease !== before) this.#ask();
     if (lease.state === 'held') {
-      if (before.state === 'held' && before.sentAt === lease.sentAt) return;
+      if (before.state === 'held' && before.sentAt === lease.sentAt && before.vouchedAt === lease.vouchedAt) return;
       this.#tellHold();
-      if (before.state === 'held') return;
+      if (before.state === 'held') {
+        this.#onRenewed(before, lease);
+        return;
+      }
+      this.#heldAt = this.world.schedule.now;
       const serving = new Serving(this, this.#machine, lease.epoch);
       this.#serving = serving;
       this.later(1, () => serving.begin());
@@ -180,6 +277,14 @@ export class Agent extends SimulatedProcess implements Holder {
       // What was under way goes on until the process has ended.
       this.later(this.world.chance.between(0, 1_000), () => this.restart(this.world.chance.between(500, 1_500)));
     }
+  }
+
+  #onRenewed(before: Held, { sentAt }: Held): void {
+    if (before.sentAt === sentAt) return;
+    const { openclaw, clock } = this.#machine;
+    const { terms } = this.world.options;
+    this.#lastBefore = lastDeadlineOf(before.sentAt, terms);
+    if (openclaw !== undefined && clock >= before.sentAt + terms.deadlineMillis) this.world.outlived += 1;
   }
 
   #tellHold(): void {

@@ -2,6 +2,7 @@
 import { type Hold, holdPhase, newerHold } from '../../launcher/hold.ts';
 import { type Epoch, epochOf, type HolderId } from '../lease-record.ts';
 import { SimulatedProcess } from './process.ts';
+import type { Way } from './way.ts';
 import type { World } from './world.ts';
 
 /** OpenClaw's process. Its guard knows until when it may run, on the machine's clock. */
@@ -14,7 +15,11 @@ export type Disk = { readonly holder: HolderId; epoch: Epoch };
 export class Machine {
   readonly world: World;
   readonly launcher: Launcher;
+  readonly toBucket: Way;
+  readonly toCoordinator: Way;
   disk: Disk;
+  /** Called when the end of a hold ends OpenClaw, with that end. */
+  onHoldEnds: (endsAt: number) => void = () => {};
   #openclaw: OpenClaw | undefined;
   readonly #rate: number;
   readonly #offset: number;
@@ -25,6 +30,9 @@ export class Machine {
     this.#offset = world.chance.between(0, 1e6);
     this.disk = { holder: world.newHolder(), epoch: epochOf(0) };
     this.launcher = new Launcher(this);
+    this.toBucket = world.wayTo(world.bucket);
+    this.toCoordinator = world.wayTo(world.coordinator);
+    if (!world.hasCoordinator) this.toCoordinator.cutUntil = Number.POSITIVE_INFINITY;
   }
 
   /** The machine's clock. */
@@ -76,8 +84,9 @@ export class Machine {
     const { schedule, chance } = this.world;
     schedule.at(this.realTime(running.until) + chance.between(0, 600), () => {
       if (this.#openclaw !== running) return;
-      if (this.clock >= running.until) this.endOpenClaw(0);
-      else this.#guard(running);
+      if (this.clock < running.until) return this.#guard(running);
+      this.onHoldEnds(running.until);
+      this.endOpenClaw(0);
     });
   }
 }
@@ -154,6 +163,7 @@ export class Launcher extends SimulatedProcess {
   #look(): void {
     if (this.#hold === undefined || !this.world.options.launcherWatches) return;
     const phase = holdPhase(this.#hold, this.#machine.clock);
+    if (phase !== 'held' && this.#machine.openclaw !== undefined) this.#machine.onHoldEnds(this.#hold.until);
     if (phase === 'over') this.#machine.endOpenClaw(this.world.chance.between(0, 200));
     if (phase !== 'held' && !this.#isEnding) this.stop();
   }

@@ -6,6 +6,7 @@ export class SimulatedProcess {
   readonly world: World;
   isAlive = false;
   #life = 0;
+  #begunAt = 0;
   #awakeAt = 0;
 
   constructor(world: World) {
@@ -16,6 +17,7 @@ export class SimulatedProcess {
   begin(): void {
     if (this.isAlive) return;
     this.isAlive = true;
+    this.#begunAt = this.world.schedule.now;
     this.onBegin();
   }
 
@@ -29,18 +31,29 @@ export class SimulatedProcess {
     this.#awakeAt = 0;
   }
 
+  /** Whether it has run without a halt since a (real) time. */
+  hasRunSince(time: number): boolean {
+    return this.isAlive && this.#begunAt <= time && this.#awakeAt <= time;
+  }
+
   /** SIGSTOP, and SIGCONT after a while. */
   standStill(millis: number): void {
     this.#awakeAt = Math.max(this.#awakeAt, this.world.schedule.now + millis);
   }
 
-  /** Does what others will hear of, or begins what it was asked for; it may stand still just before. */
+  /** Does what others will hear of, or begins what it was asked for; it may stand still just before and just after. */
   act(work: () => void): void {
-    const { chance, isCalm, options, calmAt, schedule } = this.world;
-    if (!isCalm && chance.is(0.03)) {
-      this.standStill(Math.min(chance.between(0.2, 2) * options.terms.ttlMillis, calmAt - schedule.now));
-    }
-    this.event(work)();
+    this.#mayHalt();
+    this.event(() => {
+      work();
+      this.#mayHalt();
+    })();
+  }
+
+  #mayHalt(): void {
+    const { chance, isCalm, options, calmAt, schedule, weather } = this.world;
+    if (isCalm || !chance.is(weather.halting)) return;
+    this.standStill(Math.min(chance.between(0.1, 2) * options.terms.ttlMillis, calmAt - schedule.now));
   }
 
   /** Work of this life only, that is done when the process does not stand still. */

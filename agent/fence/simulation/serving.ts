@@ -13,6 +13,8 @@ export interface Holder {
   readonly world: World;
   /** Whether the lease is surely held now. */
   readonly isHeld: boolean;
+  /** Whether OpenClaw may be started now, perhaps on the coordinator's word. */
+  readonly mayServe: boolean;
   /** For how long OpenClaw may run, on the machine's clock. */
   readonly hold: HoldTime;
   /** One request to the bucket. */
@@ -66,14 +68,14 @@ export class Serving {
   }
 
   #serve(): void {
-    const { world, isHeld, hold } = this.#holder;
+    const { world, isHeld, mayServe, hold } = this.#holder;
     const { launcher, openclaw } = this.#machine;
     const again = () => this.#holder.later(world.chance.between(3_000, 8_000), () => this.#serve());
     if (isHeld && !this.#isDraining && openclaw !== undefined) {
       this.#moveHead(again);
       return;
     }
-    if (isHeld && !this.#isDraining) {
+    if (mayServe && !this.#isDraining && openclaw === undefined) {
       const asked = { ...hold, asOf: this.#machine.clock };
       this.#holder.ask(() => launcher.start(asked));
     }

@@ -3,10 +3,12 @@ import { type HolderId, holderIdOf } from '../lease-record.ts';
 import type { Terms } from '../terms.ts';
 import { Broken } from './broken.ts';
 import { SimulatedBucket } from './bucket.ts';
+import { type CoordinatorOptions, SimulatedCoordinator } from './coordinator.ts';
 import { Chance, Schedule } from './schedule.ts';
+import { type Place, Way } from './way.ts';
 
 /** What may be taken away from the fence, to see that the simulation misses it. */
-export type Options = {
+export type Options = CoordinatorOptions & {
   readonly terms: Terms;
   /** Whether a writer of HEAD looks which epoch it carries. */
   readonly checkEpoch: boolean;
@@ -14,7 +16,31 @@ export type Options = {
   readonly launcherWatches: boolean;
   /** Whether OpenClaw's own guard does. */
   readonly guardWatches: boolean;
+  /** Whether a watcher asks the witness before it takes over on the ttl alone. */
+  readonly watcherAsks: boolean;
+  /** Whether it then waits as long as a vouch lasts. */
+  readonly watcherWaits: boolean;
+  /** Whether a vouch counts from when it was asked for, and not from when the answer was there. */
+  readonly vouchCountsFromAsking: boolean;
 };
+
+/** What mostly befalls whom. */
+export type Weather = {
+  /** How much of it is that the bucket or the coordinator is away. */
+  readonly outages: number;
+  /** How many requests are lost, late or doubled. */
+  readonly unsure: number;
+  /** How often a process stands still just before or just after it does something. */
+  readonly halting: number;
+  /** Most time from one strike to the next, in ttls. */
+  readonly lull: number;
+};
+
+const storm: Weather = { outages: 0.1, unsure: 0.25, halting: 0.015, lull: 0.5 };
+const outages: Weather = { outages: 0.9, unsure: 0.1, halting: 0.003, lull: 1 };
+/** Outages, and agents that stand still with a question on its way. */
+const stupor: Weather = { outages: 0.9, unsure: 0.1, halting: 0.015, lull: 1.5 };
+const weathers = [storm, outages, stupor];
 
 /** The shared world. */
 export class World {
@@ -22,6 +48,12 @@ export class World {
   readonly chance: Chance;
   readonly options: Options;
   readonly bucket: SimulatedBucket;
+  readonly coordinator: SimulatedCoordinator;
+  readonly weather: Weather;
+  /** Without one nobody ever answers there. */
+  readonly hasCoordinator: boolean;
+  /** How often an OpenClaw outlived its lease on the coordinator's word, and its agent found the lease as it was. */
+  outlived = 0;
   /** When the last fault is over. */
   readonly calmAt: number;
   /** Machines on which an OpenClaw runs. */
@@ -32,8 +64,17 @@ export class World {
   constructor(seed: number, options: Options) {
     this.chance = new Chance(seed);
     this.options = options;
-    this.calmAt = this.chance.between(2, 6) * options.terms.ttlMillis;
-    this.bucket = new SimulatedBucket(this.schedule, this.chance, () => (this.isCalm ? 0 : options.terms.ttlMillis));
+    this.calmAt = this.chance.between(2, 7) * options.terms.ttlMillis;
+    this.bucket = new SimulatedBucket();
+    this.coordinator = new SimulatedCoordinator(this.schedule, options);
+    this.hasCoordinator = this.chance.is(0.9);
+    this.weather = weathers[Math.floor(this.chance.next() * weathers.length)] ?? storm;
+  }
+
+  /** A way to the bucket or to the coordinator. */
+  wayTo(place: Place): Way {
+    const worstDelay = () => (this.isCalm ? 0 : this.options.terms.ttlMillis);
+    return new Way(this.schedule, this.chance, { worstDelay, unsure: this.weather.unsure }, place);
   }
 
   get isCalm(): boolean {

@@ -1,6 +1,7 @@
 /**
  * The tenant's lease, for as long as something takes. Nobody who lives is made to lose it: whoever renews it while we look has
- * the tenant. When nobody does for its time-to-live, it is free.
+ * the tenant. When nobody does for its time-to-live, it is free; one for which a coordinator may vouch is only after an
+ * outage's time, since there is nobody to ask here.
  */
 import { messageOf } from '@opencrane/kit/errors.ts';
 import type { ReportProgress } from '../../appliers/applier.ts';
@@ -9,7 +10,7 @@ import { type LeaseRecord, sameWriting } from '../../fence/lease-record.ts';
 import { notHeld } from '../../fence/losses.ts';
 
 /** What taking it takes: what a fence does, but for what OpenClaw needs. */
-export type BorrowPorts = Omit<FencePorts, 'launcher' | 'forgetHolder' | 'onLost'> & {
+export type BorrowPorts = Omit<FencePorts, 'launcher' | 'witness' | 'forgetHolder' | 'onLost'> & {
   readonly report: ReportProgress;
 };
 
@@ -23,6 +24,7 @@ export async function withLease<T>(
   const fence = new Fence({
     ...ports,
     launcher: { hold: async () => {} }, // no OpenClaw runs by this lease
+    witness: undefined,
     forgetHolder: async () => {},
     onLost: (why) => lost.abort(why),
   });
@@ -40,6 +42,12 @@ export async function withLease<T>(
   }
 }
 
+function atMost({ ttlMillis, witness }: LeaseRecord): string {
+  if (witness === undefined) return `${ttlMillis / 1000} s at most`;
+  const minutes = Math.ceil(witness.outageMillis / 60_000);
+  return `${minutes} min at most, because it may be serving without its bucket; through the coordinator it takes less than one`;
+}
+
 /** Waits until the lease is held; throws `lease_taken` as soon as somebody is seen to renew it. */
 async function whenFree(fence: Fence, where: string, report: ReportProgress, signal: AbortSignal): Promise<void> {
   const refusal = new AbortController();
@@ -48,8 +56,7 @@ async function whenFree(fence: Fence, where: string, report: ReportProgress, sig
     const { lease } = fence.standing;
     const record = lease.state === 'taken' ? lease.seen.found?.record : undefined;
     if (record === undefined) return;
-    if (first === undefined)
-      report('lease', `waiting whether ${record.host} still has the tenant, ${record.ttlMillis / 1000} s at most`);
+    if (first === undefined) report('lease', `waiting whether ${record.host} still has the tenant, ${atMost(record)}`);
     first ??= record;
     if (!sameWriting(first, record)) refusal.abort(notHeld(lease, where));
   };

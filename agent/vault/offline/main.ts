@@ -18,7 +18,7 @@ import { objectAt } from '../../bucket/layout.ts';
 import { openBucket } from '../../bucket/open-bucket.ts';
 import { faultPoint } from '../../fault-point.ts';
 import { holderIdOf } from '../../fence/lease-record.ts';
-import { DEFAULT_TTL_MILLIS, termsOf } from '../../fence/terms.ts';
+import { DEFAULT_OUTAGE_MILLIS, DEFAULT_TTL_MILLIS, termsOf } from '../../fence/terms.ts';
 import { bootClock } from '../../launcher/boot-clock.ts';
 import { createReporter } from '../../supervise/progress.ts';
 import { isArchiveOnStandardOutput, parseOrder } from './order.ts';
@@ -38,7 +38,8 @@ async function main(words: readonly string[], say: Say, signal: AbortSignal): Pr
         name: objectAt({ kind: 'lease' }),
         // A disk of its own: it takes over from nobody who may still be there.
         claimant: { holder: holderIdOf(randomUUID()), instance: randomUUID(), host: `${hostname()} (offline)` },
-        terms: termsOf(DEFAULT_TTL_MILLIS),
+        // It asks no coordinator; the second is for a lease that somebody removed.
+        terms: termsOf(DEFAULT_TTL_MILLIS, { id: '', outageMillis: DEFAULT_OUTAGE_MILLIS }),
         clock: bootClock,
         random,
         log: createLogger({ program: 'vault', level: 'silent' }),

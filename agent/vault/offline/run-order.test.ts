@@ -199,6 +199,16 @@ test('whoever holds the lease and renews it is not disturbed; when it runs out i
   of.end();
 });
 
+test('one for whom a coordinator may vouch is waited for as long as that may be, which is told', async () => {
+  const of = await OfflineTenant.make();
+  const agent = await of.otherAgent(3_000, 3_500);
+  await agent.stop();
+  const { steps } = await run(['--bucket', of.folder, '--key-file', of.keyFile(), '--command', '{"prune":{}}'], 3_000);
+  const waiting = steps.find((step) => step.includes('waiting whether')) ?? '';
+  assert.match(waiting, /the-other-machine still has the tenant, 1 min at most, .* through the coordinator/);
+  of.end();
+});
+
 test('a rotation that is begun again when it has ended is no error', async () => {
   const of = await OfflineTenant.make();
   const rotation = ['--bucket', of.folder, '--key-file', of.keyFile(), '--rotate-to', of.keyFile('new')];

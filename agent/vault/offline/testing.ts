@@ -71,19 +71,20 @@ export class OfflineTenant {
   /** Whoever had the lease has handed it over. */
   release(): void {
     const record = { format: 1, epoch: epochOf(1), holder: holderIdOf('a disk'), host: 'here', instance: 'i' } as const;
-    const rest = { renewal: 1, ttlMillis: 30_000, released: true };
+    const rest = { renewal: 1, serial: 1, ttlMillis: 30_000, released: true };
     writeFileSync(join(this.folder, LEASE), formatLeaseRecord({ ...record, ...rest }));
   }
 
   /** An agent elsewhere that holds the lease. */
-  async otherAgent(ttlMillis: number): Promise<Fence> {
+  async otherAgent(ttlMillis: number, outageMillis = 0): Promise<Fence> {
     const fence = new Fence({
       bucket: this.history.bucket,
       name: LEASE,
       claimant: { holder: holderIdOf('another disk'), instance: 'an agent', host: 'the-other-machine' },
-      terms: termsOf(ttlMillis),
+      terms: termsOf(ttlMillis, { id: 'a coordinator', outageMillis }),
       epochOfHead: async () => epochOf(1),
       launcher: { hold: async () => {} },
+      witness: { vouch: async () => true, grant: async () => false },
       forgetHolder: async () => {},
       onLost: () => {},
       clock: bootClock,

@@ -35,6 +35,7 @@ export async function startTenant(state: string, folder: string, address: string
     name: objectAt({ kind: 'lease' }),
     claimant: { holder: holderIdOf(randomUUID()), instance: randomUUID(), host: 'bench' },
     terms: termsOf(DEFAULT_TTL_MILLIS),
+    witness: undefined,
     epochOfHead: async () => epochOf(0),
     launcher: { hold: async () => {} },
     forgetHolder: async () => {},

@@ -27,6 +27,7 @@ export async function startSessions(): Promise<BenchServer> {
         return () => {};
       },
     },
+    witness: { vouch: async () => true, grant: async () => false },
     observer: {
       connected: async () => {},
       receipt: async () => {

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file opencrane/v1/agent.proto.
  */
 export const file_opencrane_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChhvcGVuY3JhbmUvdjEvYWdlbnQucHJvdG8SDG9wZW5jcmFuZS52MSKuAwoOQ29ubmVjdFJlcXVlc3QSGQoIc2VxdWVuY2UYASABKANCB7pIBCICKAESJAoFaGVsbG8YAiABKAsyEy5vcGVuY3JhbmUudjEuSGVsbG9IABIoCgdyZWNlaXB0GAMgASgLMhUub3BlbmNyYW5lLnYxLlJlY2VpcHRIABImCgZoZWFsdGgYBCABKAsyFC5vcGVuY3JhbmUudjEuSGVhbHRoSAASLAoJaGVhcnRiZWF0GAUgASgLMhcub3BlbmNyYW5lLnYxLkhlYXJ0YmVhdEgAEioKCHByb2dyZXNzGAYgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzSAASNwoPcnVudGltZV9yZXF1ZXN0GAcgASgLMhwub3BlbmNyYW5lLnYxLlJ1bnRpbWVSZXF1ZXN0SAASLQoKZnVsbF9zdGF0ZRgIIAEoCzIXLm9wZW5jcmFuZS52MS5GdWxsU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgJIAEoCzIbLm9wZW5jcmFuZS52MS5Db21tYW5kUmVzdWx0SABCEAoHbWVzc2FnZRIFukgCCAEi7AIKD0Nvbm5lY3RSZXNwb25zZRIoCgd3ZWxjb21lGAEgASgLMhUub3BlbmNyYW5lLnYxLldlbGNvbWVIABIkCgVvZmZlchgCIAEoCzITLm9wZW5jcmFuZS52MS5PZmZlckgAEigKB2NvbW1hbmQYAyABKAsyFS5vcGVuY3JhbmUudjEuQ29tbWFuZEgAEjwKEnJlcXVlc3RfZnVsbF9zdGF0ZRgEIAEoCzIeLm9wZW5jcmFuZS52MS5SZXF1ZXN0RnVsbFN0YXRlSAASNQoOcnVudGltZV9hbnN3ZXIYBSABKAsyGy5vcGVuY3JhbmUudjEuUnVudGltZUFuc3dlckgAEigKB2dvb2RieWUYBiABKAsyFS5vcGVuY3JhbmUudjEuR29vZGJ5ZUgAEjUKDnJlY2VpcHRfc3RvcmVkGAcgASgLMhsub3BlbmNyYW5lLnYxLlJlY2VpcHRTdG9yZWRIAEIJCgdtZXNzYWdlIrcCCgVIZWxsbxI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSHgoLaW5zdGFuY2VfaWQYAiABKAlCCbpIBnIEEAgYQBIeCg1hZ2VudF92ZXJzaW9uGAMgASgJQge6SARyAhhAEiEKEHByb3RvY29sX3ZlcnNpb24YBCABKAVCB7pIBBoCKAESMgoMY2FwYWJpbGl0aWVzGAUgAygOMhIub3BlbmNyYW5lLnYxLktpbmRCCLpIBZIBAhAQEjAKBWtpbmRzGAYgAygLMhcub3BlbmNyYW5lLnYxLktpbmRTdGF0ZUIIukgFkgECEBASKAoIcGxhdGZvcm0YByABKAsyFi5vcGVuY3JhbmUudjEuUGxhdGZvcm0iVQoIUGxhdGZvcm0SHQoMbm9kZV92ZXJzaW9uGAEgASgJQge6SARyAhggEhMKAm9zGAIgASgJQge6SARyAhggEhUKBGFyY2gYAyABKAlCB7pIBHICGCAijAEKCUtpbmRTdGF0ZRIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSGAoQc2VydmluZ19yZXZpc2lvbhgCIAEoAxIWCg5zZXJ2aW5nX2RpZ2VzdBgDIAEoCRIVCg1mYWlsZWRfZGlnZXN0GAQgASgJEhQKDGZhaWxlZF9ub25jZRgFIAEoCSJZCglGdWxsU3RhdGUSJgoFa2luZHMYASADKAsyFy5vcGVuY3JhbmUudjEuS2luZFN0YXRlEiQKBmhlYWx0aBgCIAEoCzIULm9wZW5jcmFuZS52MS5IZWFsdGgiowEKBkhlYWx0aBIlCgRyb290GAEgASgLMhcub3BlbmNyYW5lLnYxLkNvbXBvbmVudBITCgtnYXRld2F5X3VybBgCIAEoCRITCgtnYXRld2F5X3BpZBgDIAEoAxIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEh8KF2VmZmVjdGl2ZV9jb25maWdfZGlnZXN0GAUgASgJEg0KBWRyaWZ0GAYgAygJIiQKCUhlYXJ0YmVhdBIXCg9hZ2VudF9yc3NfYnl0ZXMYASABKAMiSQoOUnVudGltZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKAlCB7pIBHICGEAiagoNUnVudGltZUFuc3dlchISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCGFjY2VwdGVkGAIgASgIEg8KB3ZlcnNpb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIRCgl1bmNoYW5nZWQYBSABKAgiQAoHV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEiEKGWhlYXJ0YmVhdF9pbnRlcnZhbF9taWxsaXMYAiABKAMiIwoNUmVjZWlwdFN0b3JlZBISCgpyZWNlaXB0X2lkGAEgASgJIsUBCgVPZmZlchIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSEAoIcmV2aXNpb24YAiABKAMSDgoGZGlnZXN0GAMgASgJEg0KBW5vbmNlGAQgASgJEi0KBmNvbmZpZxgFIAEoCzIbLm9wZW5jcmFuZS52MS5Db25maWdQYXlsb2FkSAASLwoHcnVudGltZRgGIAEoCzIcLm9wZW5jcmFuZS52MS5SdW50aW1lUGF5bG9hZEgAQgkKB3BheWxvYWQiIQoNQ29uZmlnUGF5bG9hZBIQCghkb2N1bWVudBgBIAEoDCKkAQoOUnVudGltZVBheWxvYWQSDwoHdmVyc2lvbhgBIAEoCRIVCg1idW5kbGVfZGlnZXN0GAIgASgJEhQKDGJ1bmRsZV9ieXRlcxgDIAEoAxIRCglwaW5uZWRfYnkYBCABKAkSEQoJcGlubmVkX2F0GAUgASgJEhIKCnBpbl9yZWFzb24YBiABKAkSGgoScmVzdG9yZV9rZXB0X3N0YXRlGAcgASgIIrMBCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSLwoHcmVzdGFydBgCIAEoCzIcLm9wZW5jcmFuZS52MS5SZXN0YXJ0Q29tbWFuZEgAEisKBWRyYWluGAMgASgLMhoub3BlbmNyYW5lLnYxLkRyYWluQ29tbWFuZEgAEisKBXZhdWx0GAQgASgLMhoub3BlbmNyYW5lLnYxLlZhdWx0Q29tbWFuZEgAQgkKB2NvbW1hbmQiEAoOUmVzdGFydENvbW1hbmQiDgoMRHJhaW5Db21tYW5kItEBCg1Db21tYW5kUmVzdWx0EhsKCmNvbW1hbmRfaWQYASABKAlCB7pIBHICGEASFwoFZXJyb3IYAiABKAlCCLpIBXIDGIBAEhgKBnJlYXNvbhgDIAEoCUIIukgFcgMYgAESFgoEbWVuZBgEIAEoCUIIukgFcgMYgBASKAoFdmF1bHQYBSABKAsyGS5vcGVuY3JhbmUudjEuVmF1bHRSZXN1bHQSFQoEY29kZRgGIAEoCUIHukgEcgIYIBIXCgVmaWVsZBgHIAEoCUIIukgFcgMYgAgiEgoQUmVxdWVzdEZ1bGxTdGF0ZSJWCgdHb29kYnllEisKBnJlYXNvbhgBIAEoDjIbLm9wZW5jcmFuZS52MS5Hb29kYnllUmVhc29uEh4KFnJlY29ubmVjdF9hZnRlcl9taWxsaXMYAiABKAMiWAoPUmVhZEJsb2JSZXF1ZXN0EiwKBmRpZ2VzdBgBIAEoCUIcukgZchcyFV5zaGEyNTY6WzAtOWEtZl17NjR9JBIXCgZvZmZzZXQYAiABKANCB7pIBCICKAAiNQoQUmVhZEJsb2JSZXNwb25zZRIMCgRkYXRhGAEgASgMEhMKC3RvdGFsX2J5dGVzGAIgASgDIkwKElNlbmRBcmNoaXZlUmVxdWVzdBIdCgpjb21tYW5kX2lkGAEgASgJQgm6SAZyBBABGEASFwoEZGF0YRgCIAEoDEIJukgGegQYgIAQIhUKE1NlbmRBcmNoaXZlUmVzcG9uc2Uq4gEKDUdvb2RieWVSZWFzb24SHgoaR09PREJZRV9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdHT09EQllFX1JFQVNPTl9TSFVURE9XThABEhsKF0dPT0RCWUVfUkVBU09OX1JFUExBQ0VEEAISGgoWR09PREJZRV9SRUFTT05fTUFYX0FHRRADEiEKHUdPT0RCWUVfUkVBU09OX1RFTkFOVF9ERUxFVEVEEAQSHQoZR09PREJZRV9SRUFTT05fT1ZFUkxPQURFRBAFEhkKFUdPT0RCWUVfUkVBU09OX1NJTEVOVBAGMv0BCgxBZ2VudFNlcnZpY2USSgoHQ29ubmVjdBIcLm9wZW5jcmFuZS52MS5Db25uZWN0UmVxdWVzdBodLm9wZW5jcmFuZS52MS5Db25uZWN0UmVzcG9uc2UoATABEksKCFJlYWRCbG9iEh0ub3BlbmNyYW5lLnYxLlJlYWRCbG9iUmVxdWVzdBoeLm9wZW5jcmFuZS52MS5SZWFkQmxvYlJlc3BvbnNlMAESVAoLU2VuZEFyY2hpdmUSIC5vcGVuY3JhbmUudjEuU2VuZEFyY2hpdmVSZXF1ZXN0GiEub3BlbmNyYW5lLnYxLlNlbmRBcmNoaXZlUmVzcG9uc2UoAWIGcHJvdG8z", [file_buf_validate_validate, file_opencrane_v1_common, file_opencrane_v1_vault]);
+  fileDesc("ChhvcGVuY3JhbmUvdjEvYWdlbnQucHJvdG8SDG9wZW5jcmFuZS52MSKuAwoOQ29ubmVjdFJlcXVlc3QSGQoIc2VxdWVuY2UYASABKANCB7pIBCICKAESJAoFaGVsbG8YAiABKAsyEy5vcGVuY3JhbmUudjEuSGVsbG9IABIoCgdyZWNlaXB0GAMgASgLMhUub3BlbmNyYW5lLnYxLlJlY2VpcHRIABImCgZoZWFsdGgYBCABKAsyFC5vcGVuY3JhbmUudjEuSGVhbHRoSAASLAoJaGVhcnRiZWF0GAUgASgLMhcub3BlbmNyYW5lLnYxLkhlYXJ0YmVhdEgAEioKCHByb2dyZXNzGAYgASgLMhYub3BlbmNyYW5lLnYxLlByb2dyZXNzSAASNwoPcnVudGltZV9yZXF1ZXN0GAcgASgLMhwub3BlbmNyYW5lLnYxLlJ1bnRpbWVSZXF1ZXN0SAASLQoKZnVsbF9zdGF0ZRgIIAEoCzIXLm9wZW5jcmFuZS52MS5GdWxsU3RhdGVIABI1Cg5jb21tYW5kX3Jlc3VsdBgJIAEoCzIbLm9wZW5jcmFuZS52MS5Db21tYW5kUmVzdWx0SABCEAoHbWVzc2FnZRIFukgCCAEi7AIKD0Nvbm5lY3RSZXNwb25zZRIoCgd3ZWxjb21lGAEgASgLMhUub3BlbmNyYW5lLnYxLldlbGNvbWVIABIkCgVvZmZlchgCIAEoCzITLm9wZW5jcmFuZS52MS5PZmZlckgAEigKB2NvbW1hbmQYAyABKAsyFS5vcGVuY3JhbmUudjEuQ29tbWFuZEgAEjwKEnJlcXVlc3RfZnVsbF9zdGF0ZRgEIAEoCzIeLm9wZW5jcmFuZS52MS5SZXF1ZXN0RnVsbFN0YXRlSAASNQoOcnVudGltZV9hbnN3ZXIYBSABKAsyGy5vcGVuY3JhbmUudjEuUnVudGltZUFuc3dlckgAEigKB2dvb2RieWUYBiABKAsyFS5vcGVuY3JhbmUudjEuR29vZGJ5ZUgAEjUKDnJlY2VpcHRfc3RvcmVkGAcgASgLMhsub3BlbmNyYW5lLnYxLlJlY2VpcHRTdG9yZWRIAEIJCgdtZXNzYWdlIrcCCgVIZWxsbxI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSHgoLaW5zdGFuY2VfaWQYAiABKAlCCbpIBnIEEAgYQBIeCg1hZ2VudF92ZXJzaW9uGAMgASgJQge6SARyAhhAEiEKEHByb3RvY29sX3ZlcnNpb24YBCABKAVCB7pIBBoCKAESMgoMY2FwYWJpbGl0aWVzGAUgAygOMhIub3BlbmNyYW5lLnYxLktpbmRCCLpIBZIBAhAQEjAKBWtpbmRzGAYgAygLMhcub3BlbmNyYW5lLnYxLktpbmRTdGF0ZUIIukgFkgECEBASKAoIcGxhdGZvcm0YByABKAsyFi5vcGVuY3JhbmUudjEuUGxhdGZvcm0iVQoIUGxhdGZvcm0SHQoMbm9kZV92ZXJzaW9uGAEgASgJQge6SARyAhggEhMKAm9zGAIgASgJQge6SARyAhggEhUKBGFyY2gYAyABKAlCB7pIBHICGCAijAEKCUtpbmRTdGF0ZRIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSGAoQc2VydmluZ19yZXZpc2lvbhgCIAEoAxIWCg5zZXJ2aW5nX2RpZ2VzdBgDIAEoCRIVCg1mYWlsZWRfZGlnZXN0GAQgASgJEhQKDGZhaWxlZF9ub25jZRgFIAEoCSJZCglGdWxsU3RhdGUSJgoFa2luZHMYASADKAsyFy5vcGVuY3JhbmUudjEuS2luZFN0YXRlEiQKBmhlYWx0aBgCIAEoCzIULm9wZW5jcmFuZS52MS5IZWFsdGgiowEKBkhlYWx0aBIlCgRyb290GAEgASgLMhcub3BlbmNyYW5lLnYxLkNvbXBvbmVudBITCgtnYXRld2F5X3VybBgCIAEoCRITCgtnYXRld2F5X3BpZBgDIAEoAxIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEh8KF2VmZmVjdGl2ZV9jb25maWdfZGlnZXN0GAUgASgJEg0KBWRyaWZ0GAYgAygJIiQKCUhlYXJ0YmVhdBIXCg9hZ2VudF9yc3NfYnl0ZXMYASABKAMiSQoOUnVudGltZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKAlCB7pIBHICGEAiagoNUnVudGltZUFuc3dlchISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCGFjY2VwdGVkGAIgASgIEg8KB3ZlcnNpb24YAyABKAkSDwoHbWVzc2FnZRgEIAEoCRIRCgl1bmNoYW5nZWQYBSABKAgiQAoHV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEiEKGWhlYXJ0YmVhdF9pbnRlcnZhbF9taWxsaXMYAiABKAMiIwoNUmVjZWlwdFN0b3JlZBISCgpyZWNlaXB0X2lkGAEgASgJIsUBCgVPZmZlchIgCgRraW5kGAEgASgOMhIub3BlbmNyYW5lLnYxLktpbmQSEAoIcmV2aXNpb24YAiABKAMSDgoGZGlnZXN0GAMgASgJEg0KBW5vbmNlGAQgASgJEi0KBmNvbmZpZxgFIAEoCzIbLm9wZW5jcmFuZS52MS5Db25maWdQYXlsb2FkSAASLwoHcnVudGltZRgGIAEoCzIcLm9wZW5jcmFuZS52MS5SdW50aW1lUGF5bG9hZEgAQgkKB3BheWxvYWQiIQoNQ29uZmlnUGF5bG9hZBIQCghkb2N1bWVudBgBIAEoDCKkAQoOUnVudGltZVBheWxvYWQSDwoHdmVyc2lvbhgBIAEoCRIVCg1idW5kbGVfZGlnZXN0GAIgASgJEhQKDGJ1bmRsZV9ieXRlcxgDIAEoAxIRCglwaW5uZWRfYnkYBCABKAkSEQoJcGlubmVkX2F0GAUgASgJEhIKCnBpbl9yZWFzb24YBiABKAkSGgoScmVzdG9yZV9rZXB0X3N0YXRlGAcgASgIIrMBCgdDb21tYW5kEhIKCmNvbW1hbmRfaWQYASABKAkSLwoHcmVzdGFydBgCIAEoCzIcLm9wZW5jcmFuZS52MS5SZXN0YXJ0Q29tbWFuZEgAEisKBWRyYWluGAMgASgLMhoub3BlbmNyYW5lLnYxLkRyYWluQ29tbWFuZEgAEisKBXZhdWx0GAQgASgLMhoub3BlbmNyYW5lLnYxLlZhdWx0Q29tbWFuZEgAQgkKB2NvbW1hbmQiEAoOUmVzdGFydENvbW1hbmQiDgoMRHJhaW5Db21tYW5kItEBCg1Db21tYW5kUmVzdWx0EhsKCmNvbW1hbmRfaWQYASABKAlCB7pIBHICGEASFwoFZXJyb3IYAiABKAlCCLpIBXIDGIBAEhgKBnJlYXNvbhgDIAEoCUIIukgFcgMYgAESFgoEbWVuZBgEIAEoCUIIukgFcgMYgBASKAoFdmF1bHQYBSABKAsyGS5vcGVuY3JhbmUudjEuVmF1bHRSZXN1bHQSFQoEY29kZRgGIAEoCUIHukgEcgIYIBIXCgVmaWVsZBgHIAEoCUIIukgFcgMYgAgiEgoQUmVxdWVzdEZ1bGxTdGF0ZSJWCgdHb29kYnllEisKBnJlYXNvbhgBIAEoDjIbLm9wZW5jcmFuZS52MS5Hb29kYnllUmVhc29uEh4KFnJlY29ubmVjdF9hZnRlcl9taWxsaXMYAiABKAMiWAoPUmVhZEJsb2JSZXF1ZXN0EiwKBmRpZ2VzdBgBIAEoCUIcukgZchcyFV5zaGEyNTY6WzAtOWEtZl17NjR9JBIXCgZvZmZzZXQYAiABKANCB7pIBCICKAAiNQoQUmVhZEJsb2JSZXNwb25zZRIMCgRkYXRhGAEgASgMEhMKC3RvdGFsX2J5dGVzGAIgASgDIkwKElNlbmRBcmNoaXZlUmVxdWVzdBIdCgpjb21tYW5kX2lkGAEgASgJQgm6SAZyBBABGEASFwoEZGF0YRgCIAEoDEIJukgGegQYgIAQIhUKE1NlbmRBcmNoaXZlUmVzcG9uc2UiaAoHSG9sZGluZxIfCgVlcG9jaBgBIAEoA0IQukgNIgsY/////////w8oARIgCgZzZXJpYWwYAiABKANCELpIDSILGP////////8PKAASGgoHd2l0bmVzcxgDIAEoCUIJukgGcgQQARhAImIKDFZvdWNoUmVxdWVzdBIuCgdob2xkaW5nGAEgASgLMhUub3BlbmNyYW5lLnYxLkhvbGRpbmdCBrpIA8gBARIiCgx2b3VjaF9taWxsaXMYAiABKANCDLpICSIHGIDd2wEoASIgCg1Wb3VjaFJlc3BvbnNlEg8KB3ZvdWNoZWQYASABKAgiRgoUR3JhbnRUYWtlT3ZlclJlcXVlc3QSLgoHaG9sZGluZxgBIAEoCzIVLm9wZW5jcmFuZS52MS5Ib2xkaW5nQga6SAPIAQEiKAoVR3JhbnRUYWtlT3ZlclJlc3BvbnNlEg8KB2dyYW50ZWQYASABKAgq4gEKDUdvb2RieWVSZWFzb24SHgoaR09PREJZRV9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdHT09EQllFX1JFQVNPTl9TSFVURE9XThABEhsKF0dPT0RCWUVfUkVBU09OX1JFUExBQ0VEEAISGgoWR09PREJZRV9SRUFTT05fTUFYX0FHRRADEiEKHUdPT0RCWUVfUkVBU09OX1RFTkFOVF9ERUxFVEVEEAQSHQoZR09PREJZRV9SRUFTT05fT1ZFUkxPQURFRBAFEhkKFUdPT0RCWUVfUkVBU09OX1NJTEVOVBAGMpkDCgxBZ2VudFNlcnZpY2USSgoHQ29ubmVjdBIcLm9wZW5jcmFuZS52MS5Db25uZWN0UmVxdWVzdBodLm9wZW5jcmFuZS52MS5Db25uZWN0UmVzcG9uc2UoATABEksKCFJlYWRCbG9iEh0ub3BlbmNyYW5lLnYxLlJlYWRCbG9iUmVxdWVzdBoeLm9wZW5jcmFuZS52MS5SZWFkQmxvYlJlc3BvbnNlMAESVAoLU2VuZEFyY2hpdmUSIC5vcGVuY3JhbmUudjEuU2VuZEFyY2hpdmVSZXF1ZXN0GiEub3BlbmNyYW5lLnYxLlNlbmRBcmNoaXZlUmVzcG9uc2UoARJACgVWb3VjaBIaLm9wZW5jcmFuZS52MS5Wb3VjaFJlcXVlc3QaGy5vcGVuY3JhbmUudjEuVm91Y2hSZXNwb25zZRJYCg1HcmFudFRha2VPdmVyEiIub3BlbmNyYW5lLnYxLkdyYW50VGFrZU92ZXJSZXF1ZXN0GiMub3BlbmNyYW5lLnYxLkdyYW50VGFrZU92ZXJSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_opencrane_v1_common, file_opencrane_v1_vault]);
 
 /**
  * ConnectRequest is a message of the agent.
@@ -1001,6 +1001,133 @@ export const SendArchiveResponseSchema: GenMessage<SendArchiveResponse> = /*@__P
   messageDesc(file_opencrane_v1_agent, 24);
 
 /**
+ * Holding is a writing of the tenant's lease, and stands for all that came before it: those of lower epochs, and those of
+ * its epoch with lower serials.
+ *
+ * @generated from message opencrane.v1.Holding
+ */
+export type Holding = Message<"opencrane.v1.Holding"> & {
+  /**
+   * The lease's epoch.
+   *
+   * @generated from field: int64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * Which of the writings of the lease.
+   *
+   * @generated from field: int64 serial = 2;
+   */
+  serial: bigint;
+
+  /**
+   * Which coordinator vouches for it, as the lease says; any other does not answer.
+   *
+   * @generated from field: string witness = 3;
+   */
+  witness: string;
+};
+
+/**
+ * Describes the message opencrane.v1.Holding.
+ * Use `create(HoldingSchema)` to create a new message.
+ */
+export const HoldingSchema: GenMessage<Holding> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 25);
+
+/**
+ * VouchRequest is a holder's.
+ *
+ * @generated from message opencrane.v1.VouchRequest
+ */
+export type VouchRequest = Message<"opencrane.v1.VouchRequest"> & {
+  /**
+   * The last writing that is known to have come through.
+   *
+   * @generated from field: opencrane.v1.Holding holding = 1;
+   */
+  holding?: Holding | undefined;
+
+  /**
+   * How long the holder serves on at most from when it asked; a preference for it lasts as long.
+   *
+   * @generated from field: int64 vouch_millis = 2;
+   */
+  vouchMillis: bigint;
+};
+
+/**
+ * Describes the message opencrane.v1.VouchRequest.
+ * Use `create(VouchRequestSchema)` to create a new message.
+ */
+export const VouchRequestSchema: GenMessage<VouchRequest> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 26);
+
+/**
+ * VouchResponse is the coordinator's word.
+ *
+ * @generated from message opencrane.v1.VouchResponse
+ */
+export type VouchResponse = Message<"opencrane.v1.VouchResponse"> & {
+  /**
+   * False for good when the holding was given up.
+   *
+   * @generated from field: bool vouched = 1;
+   */
+  vouched: boolean;
+};
+
+/**
+ * Describes the message opencrane.v1.VouchResponse.
+ * Use `create(VouchResponseSchema)` to create a new message.
+ */
+export const VouchResponseSchema: GenMessage<VouchResponse> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 27);
+
+/**
+ * GrantTakeOverRequest is a watcher's.
+ *
+ * @generated from message opencrane.v1.GrantTakeOverRequest
+ */
+export type GrantTakeOverRequest = Message<"opencrane.v1.GrantTakeOverRequest"> & {
+  /**
+   * The writing that it has seen without a renewal for a while.
+   *
+   * @generated from field: opencrane.v1.Holding holding = 1;
+   */
+  holding?: Holding | undefined;
+};
+
+/**
+ * Describes the message opencrane.v1.GrantTakeOverRequest.
+ * Use `create(GrantTakeOverRequestSchema)` to create a new message.
+ */
+export const GrantTakeOverRequestSchema: GenMessage<GrantTakeOverRequest> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 28);
+
+/**
+ * GrantTakeOverResponse is the coordinator's word.
+ *
+ * @generated from message opencrane.v1.GrantTakeOverResponse
+ */
+export type GrantTakeOverResponse = Message<"opencrane.v1.GrantTakeOverResponse"> & {
+  /**
+   * True only when it is in the database that the holding is given up. False for now, while its holder is vouched for.
+   *
+   * @generated from field: bool granted = 1;
+   */
+  granted: boolean;
+};
+
+/**
+ * Describes the message opencrane.v1.GrantTakeOverResponse.
+ * Use `create(GrantTakeOverResponseSchema)` to create a new message.
+ */
+export const GrantTakeOverResponseSchema: GenMessage<GrantTakeOverResponse> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_agent, 29);
+
+/**
  * GoodbyeReason is why the coordinator ends a stream.
  *
  * @generated from enum opencrane.v1.GoodbyeReason
@@ -1104,6 +1231,26 @@ export const AgentService: GenService<{
     methodKind: "client_streaming";
     input: typeof SendArchiveRequestSchema;
     output: typeof SendArchiveResponseSchema;
+  },
+  /**
+   * Vouch lets a holder of the tenant's lease serve on while its bucket does not answer.
+   *
+   * @generated from rpc opencrane.v1.AgentService.Vouch
+   */
+  vouch: {
+    methodKind: "unary";
+    input: typeof VouchRequestSchema;
+    output: typeof VouchResponseSchema;
+  },
+  /**
+   * GrantTakeOver gives a holding of the lease up: once it is granted nobody is vouched for in it any more.
+   *
+   * @generated from rpc opencrane.v1.AgentService.GrantTakeOver
+   */
+  grantTakeOver: {
+    methodKind: "unary";
+    input: typeof GrantTakeOverRequestSchema;
+    output: typeof GrantTakeOverResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_opencrane_v1_agent, 0);
