@@ -105,7 +105,8 @@ async function count(
 
 function report(idle: Stretch, busy: Stretch): void {
   for (const stretch of [idle, busy]) print(describe(stretch));
-  const snapshot = (costOf(busy.operations) / busy.seconds - costOf(idle.operations) / idle.seconds) * (busy.seconds / busy.snapshots);
+  const snapshot =
+    (costOf(busy.operations) / busy.seconds - costOf(idle.operations) / idle.seconds) * (busy.seconds / busy.snapshots);
   print(`a snapshot costs $${(snapshot * 1000).toFixed(4)} for a thousand`);
   const lease = encodeURIComponent(objectAt({ kind: 'lease' }));
   const others = idle.requests.filter((request) => operationOf(request).what === 'write' && !request.includes(lease));

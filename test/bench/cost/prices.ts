@@ -11,7 +11,10 @@ const dollars = { A: 0.005 / 1_000, B: 0.0004 / 1_000, free: 0 } as const;
 const STORED = 0.02;
 
 /** What a request is, and in which class it is billed. */
-export type Operation = { readonly what: 'write' | 'list' | 'read' | 'look' | 'remove'; readonly price: keyof typeof dollars };
+export type Operation = {
+  readonly what: 'write' | 'list' | 'read' | 'look' | 'remove';
+  readonly price: keyof typeof dollars;
+};
 
 /** The operation of a request as the proxy notes it: `GET /storage/v1/b/acme-jente/o?prefix=…`. */
 export function operationOf(request: string): Operation {

@@ -29,7 +29,7 @@ const bucket = openBucket(parseBucketAddress(address, 'bucket'), {
   newId: () => randomBytes(8).toString('hex'),
 });
 
-let opened: Promise<{ vault: Vault; snapshotter: Snapshotter; capture: SqliteCapture }> | undefined;
+let opened: ReturnType<typeof open> | undefined;
 let loop: SnapshotLoop | undefined;
 
 process.on('disconnect', () => process.exit());
@@ -44,7 +44,8 @@ function answer(answer: AgentAnswer): void {
 async function carryOut(order: AgentOrder): Promise<AgentAnswer> {
   switch (order.do) {
     case 'snapshot': {
-      const { snapshotter } = await (opened ??= open());
+      opened ??= open();
+      const { snapshotter } = await opened;
       const taken = await snapshotter.snapshot({ reason: 'change', openclawVersion: null }, never);
       if (taken && taken.unread.length > 0) return { failure: JSON.stringify(taken.unread) };
       return taken ? { changedBytes: taken.changedBytes } : {};
@@ -62,7 +63,8 @@ async function carryOut(order: AgentOrder): Promise<AgentAnswer> {
       return damaged.length > 0 ? { failure: JSON.stringify(damaged) } : {};
     }
     case 'follow': {
-      const { snapshotter } = await (opened ??= open());
+      opened ??= open();
+      const { snapshotter } = await opened;
       loop = new SnapshotLoop({
         take: (request, signal) => snapshotter.snapshot(request, signal),
         root,

@@ -35,7 +35,10 @@ export function openCrane(root: string, folder: string, compileCache: string, fl
   };
   return {
     name: 'OpenCrane',
-    snapshot: () => (agent ??= start()).measure({ do: 'snapshot' }),
+    snapshot() {
+      agent ??= start();
+      return agent.measure({ do: 'snapshot' });
+    },
     async snapshotAfterRestart() {
       await agent?.end();
       agent = start();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '@opencrane/kit/clock.ts';
 import type { Figures } from './figures.ts';
-import { followByAgent, followByLitestream, type Follower } from './followers.ts';
+import { type Follower, followByAgent, followByLitestream } from './followers.ts';
 import { cpuSeconds, MemoryWatch } from './measured.ts';
 import { TextSource } from './text.ts';
 import { Database, PAGE_BYTES } from './trees.ts';
