@@ -102,7 +102,7 @@ export async function borg(root: string, folder: string): Promise<Contender | { 
 }
 
 /** Length of all files below a folder. */
-export function bytesBelow(folder: string): number {
+function bytesBelow(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
