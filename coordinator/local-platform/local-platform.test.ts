@@ -11,6 +11,7 @@ import { systemClock } from '@opencrane/kit/clock.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { isLocked } from './alive.ts';
 import { tenantLayout } from './layout.ts';
+import { leanEnvironment } from './lean-process.ts';
 import { eventually, isThere, pidOf, standInPlatform } from './testing.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'opencrane-platform-'));
@@ -60,6 +61,21 @@ test('a tenant gets private folders, secrets, a token, a port and two processes,
   await platform.stop(patient);
   await assertNothingRuns(home, 'jente');
   assert.match(readFileSync(layout.log('launcher'), 'utf8'), /ended\n$/, 'it was told, not killed');
+});
+
+test('agents are told to keep little memory; launchers, whose environment OpenClaw gets, are not', {
+  skip: process.platform === 'linux' ? false : 'only Linux tells the environment of a process',
+}, async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  await platform.ensure('jente');
+  const { agent, launcher } = await bothUp(home, 'jente');
+  const environment = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  for (const [name, value] of Object.entries(leanEnvironment)) {
+    assert.ok(environment(agent).includes(`${name}=${value}`), name);
+    assert.ok(!environment(launcher).includes(`${name}=${value}`), name);
+  }
+  await platform.stop(patient);
 });
 
 test('a tenant keeps its port and its gateway token from start to start', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
@@ -270,6 +271,15 @@ test('equal content is stored once, in one file or in many', async () => {
   for (const name of ['a', 'b', 'c']) writeFileSync(join(state.root, name), content);
   const result = await state.take(await state.open());
   assert.equal(result?.changedBytes, 300_000);
+  await state.assertNewestIsNow();
+});
+
+test('what does not pack goes into shorter packs, for several of them are in memory at once', async () => {
+  const state = await newState();
+  writeFileSync(join(state.root, 'photos'), randomBytes(24_000_000));
+  await state.take(await state.open());
+  const packs = state.bucket.names('vault/packs/').map((name) => state.bucket.objects.get(name)?.bytes.length ?? 0);
+  assert.ok(packs.length > 4 && Math.max(...packs) < 7_000_000, `${packs.join(', ')} bytes`);
   await state.assertNewestIsNow();
 });
 

@@ -14,6 +14,10 @@ export class PinProcess {
   #asked = 0;
   readonly #waiting = new Map<number, PromiseWithResolvers<PinReply>>();
 
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
   /** Rejects with `pin_lost` when the process ends before it answers: then none of its pins is held any more. */
   ask(request: Unnumbered<PinRequest>): Promise<PinReply> {
     this.#asked += 1;

@@ -5,8 +5,10 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
-import { systemClock } from '@opencrane/kit/clock.ts';
+import { setImmediate } from 'node:timers/promises';
+import { ManualClock, systemClock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { PinProcess } from './pin-process.ts';
 import { Pins } from './pins.ts';
 import { Connection, temporaryFolder } from './testing.ts';
 
@@ -81,6 +83,31 @@ test('a pin ends with the process that has it, and its owner is told', async () 
   const next = await mine.take(path);
   await next?.check();
   await assert.rejects(async () => pin?.check(), { reason: 'pin_lost' }, 'another process does not revive it');
+  await mine.close();
+  await database.close();
+});
+
+test('the process ends when nothing was pinned for a while, and comes again', async () => {
+  const { path, database } = await walDatabase('resting.sqlite');
+  const [clock, own] = [new ManualClock(), new PinProcess()];
+  const mine = new Pins(clock, own);
+  const [first, second] = await Promise.all([mine.take(path), mine.take(path)]);
+  await first?.release();
+  clock.advance(60_000);
+  await second?.check();
+  assert.ok(own.isRunning, 'another pin is held');
+  await second?.release();
+  clock.advance(4_000);
+  const third = await mine.take(path);
+  clock.advance(60_000);
+  await third?.check();
+  assert.ok(own.isRunning, 'it was needed again in time');
+  await third?.release();
+  clock.advance(5_000);
+  await setImmediate();
+  assert.ok(!own.isRunning);
+  const last = await mine.take(path);
+  await last?.check();
   await mine.close();
   await database.close();
 });

@@ -40,15 +40,16 @@ export interface Pin {
 /** Takes pins. */
 export class Pins {
   readonly #clock: Clock;
-  readonly #process = new PinProcess();
+  readonly #process: PinProcess;
   #taken = 0;
   /** How many are held, or being taken. */
   #held = 0;
   /** Aborted when the process is needed again before it has rested long enough to end. */
   #resting = new AbortController();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, process = new PinProcess()) {
     this.#clock = clock;
+    this.#process = process;
   }
 
   /** Pins the database as it is now; undefined when SQLite says that the file is none. */

@@ -161,7 +161,7 @@ export class Writer {
 
 /**
  * A connection in a process of its own. Tests may not hold one themselves: the code under test opens and closes the same
- * files, and with that would take the connection's locks away (see pin-main.ts).
+ * files, and with that would take the connection's locks away (see pin-main.mjs).
  */
 export class Connection {
   readonly #child: ChildProcess;

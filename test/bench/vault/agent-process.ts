@@ -11,6 +11,7 @@ const program = join(import.meta.dirname, 'agent.ts');
 /** The process. */
 export class AgentProcess {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<AgentAnswer>;
   readonly #began = performance.now();
   #isFresh = true;
 
@@ -20,6 +21,7 @@ export class AgentProcess {
       execArgv: [...leanFlags, ...flags],
       env: { ...process.env, ...leanEnvironment, NODE_COMPILE_CACHE: compileCache },
     });
+    this.#ended = once(this.#child, 'exit').then(([code]) => ({ failure: `its process ended with ${code}` }));
   }
 
   get pid(): number {
@@ -43,18 +45,16 @@ export class AgentProcess {
 
   /** Has something done. */
   async tell(order: AgentOrder): Promise<AgentAnswer> {
-    const ended = once(this.#child, 'exit').then(([code]) => ({ failure: `its process ended with ${code}` }));
     const answered = once(this.#child, 'message').then(([message]) => message as AgentAnswer); // of our own child
     this.#child.send(order);
-    const answer = await Promise.race([answered, ended]);
+    const answer = await Promise.race([answered, this.#ended]);
     if (answer.failure !== undefined) throw new Error(`${order.do}: ${answer.failure}`);
     return answer;
   }
 
   async end(): Promise<void> {
-    const ended = once(this.#child, 'exit');
     await this.tell({ do: 'end' });
     this.#child.disconnect();
-    await ended;
+    await this.#ended;
   }
 }

@@ -29,7 +29,7 @@ const bucket = openBucket(parseBucketAddress(address, 'bucket'), {
   newId: () => randomBytes(8).toString('hex'),
 });
 
-let opened: Promise<{ vault: Vault; snapshotter: Snapshotter; capture: SqliteCapture }> | undefined;
+let opened: ReturnType<typeof open> | undefined;
 let loop: SnapshotLoop | undefined;
 
 process.on('disconnect', () => process.exit());
