@@ -36,7 +36,7 @@ export function lossOf({ loss, by }: Extract<Lease, { state: 'lost' }>, where: s
   switch (loss) {
     case 'expired':
       return new OpenCraneError('aborted', 'lease_expired', `${where}: the lease could not be renewed in time`, {
-        mend: 'see that the bucket answers within seconds; the agent takes the lease again by itself',
+        mend: 'see that the bucket answers within seconds, or else the coordinator; the agent takes the lease again by itself',
       });
     case 'taken':
       return new OpenCraneError('aborted', 'lease_taken', `${where}: ${holder(by)} has taken the tenant over`, {

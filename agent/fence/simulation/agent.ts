@@ -20,7 +20,7 @@ import {
   unknown,
 } from '../lease.ts';
 import type { Holding, LeaseRecord } from '../lease-record.ts';
-import { onGranted, onVouched, type Question, question } from '../witness.ts';
+import { Asking } from './asking.ts';
 import { Broken } from './broken.ts';
 import type { Machine } from './machine.ts';
 import { SimulatedProcess } from './process.ts';
@@ -36,18 +36,16 @@ export class Agent extends SimulatedProcess implements Holder {
   #renewals = 0;
   /** Nothing is told to the launcher any more. */
   #isLast = false;
-  #isAsking = false;
+  #asking: Asking;
   /** When it heard that it holds the lease. */
   #heldAt = 0;
   /** When its OpenClaw would have been dead, whoever vouched, before the last renewal came through. */
   #lastBefore = 0;
-  #failures = 0;
-  /** When a vouch was refused, or did not come twice in a row, last. */
-  #unvouchedAt = Number.NEGATIVE_INFINITY;
 
   constructor(machine: Machine) {
     super(machine.world);
     this.#machine = machine;
+    this.#asking = new Asking(this, machine);
   }
 
   protected override onBegin(): void {
@@ -56,8 +54,7 @@ export class Agent extends SimulatedProcess implements Holder {
     this.#lives += 1;
     this.#renewals = 0;
     this.#isLast = false;
-    this.#isAsking = false;
-    this.#failures = 0;
+    this.#asking = new Asking(this, this.#machine);
     this.#step();
   }
 
@@ -92,7 +89,7 @@ export class Agent extends SimulatedProcess implements Holder {
     if (clock >= last - terms.drainMillis || endsAt === this.#lastBefore) return; // the bucket was away for too long
     const since = this.#machine.realTime(Math.min(lease.sentAt, endsAt - terms.deadlineMillis));
     if (this.#heldAt > since + this.#machine.realMillis(terms.lateMillis)) return; // its claim's answer was late
-    if (this.#unvouchedAt >= since || !this.hasRunSince(since) || !launcher.hasRunSince(since)) return;
+    if (this.#asking.unvouchedAt >= since || !this.hasRunSince(since) || !launcher.hasRunSince(since)) return;
     throw new Broken(`an OpenClaw ends ${how} though the coordinator vouches for it`);
   }
 
@@ -101,7 +98,7 @@ export class Agent extends SimulatedProcess implements Holder {
     if (!this.holds || this.#serving === undefined) return;
     this.#serving.drain(() =>
       this.#tellLast(() => {
-        this.#become(onRelease(this.#lease));
+        this.become(onRelease(this.#lease));
         this.#step();
       }),
     );
@@ -111,11 +108,15 @@ export class Agent extends SimulatedProcess implements Holder {
     );
   }
 
-  call<T>(work: () => T, answered: (answer: T | 'failed') => void): void {
-    this.#send(this.#machine.toBucket, work, answered);
+  get lease(): Lease {
+    return this.#lease;
   }
 
-  #send<T>(way: Way, work: () => T, answered: (answer: T | 'failed') => void): void {
+  call<T>(work: () => T, answered: (answer: T | 'failed') => void): void {
+    this.send(this.#machine.toBucket, work, answered);
+  }
+
+  send<T>(way: Way, work: () => T, answered: (answer: T | 'failed') => void): void {
     const { options, schedule, chance } = this.world;
     const timeout = this.#machine.realMillis(options.terms.callMillis);
     const timesOutAt = schedule.now + timeout;
@@ -148,7 +149,7 @@ export class Agent extends SimulatedProcess implements Holder {
 
   #step(): void {
     const { terms } = this.world.options;
-    this.#become(onTime(this.#lease, this.#machine.clock, terms));
+    this.become(onTime(this.#lease, this.#machine.clock, terms));
     const decision = decide(this.#lease, this.#machine.clock, this.#machine.disk.holder, terms);
     if (decision.do === 'wait') this.later(decision.until - this.#machine.clock, () => this.#step());
     else if (decision.do !== 'end') this.#carryOut(decision);
@@ -173,7 +174,7 @@ export class Agent extends SimulatedProcess implements Holder {
       );
     } else {
       const attempt = this.#newAttempt(decision, decision.released);
-      this.#become(onSent(this.#lease, attempt));
+      this.become(onSent(this.#lease, attempt));
       this.#request(
         () => bucket.writeLease(attempt.record, decision.over),
         (answer) => {
@@ -208,7 +209,7 @@ export class Agent extends SimulatedProcess implements Holder {
     const { terms } = this.world.options;
     this.call(work, (answer) => {
       if (answer !== 'failed') {
-        this.#become(next(answer));
+        this.become(next(answer));
         this.#step();
         return;
       }
@@ -217,50 +218,13 @@ export class Agent extends SimulatedProcess implements Holder {
     });
   }
 
-  /** Asks the coordinator what there is to ask, now or when it is time. */
-  #ask(): void {
-    if (this.#isAsking) return;
-    const { clock } = this.#machine;
-    const next = question(this.#lease, clock, this.world.options.terms);
-    if (next.ask !== 'nothing') this.#putToCoordinator(next);
-    else if (next.until < Number.POSITIVE_INFINITY) this.later(next.until - clock, () => this.#ask());
-  }
-
-  #putToCoordinator(asked: Exclude<Question, { ask: 'nothing' }>): void {
-    const { coordinator, options, chance } = this.world;
-    const { terms } = options;
-    const sentAt = this.#machine.clock;
-    this.#isAsking = true;
-    const again = () => {
-      this.#isAsking = false;
-      this.#ask();
-    };
-    const work = () =>
-      asked.ask === 'vouch' ? coordinator.vouch(asked.holding, asked.of.vouchMillis) : coordinator.grant(asked.holding);
-    this.#send(this.#machine.toCoordinator, work, (answer) => {
-      const { clock } = this.#machine;
-      this.#failures = answer === 'failed' ? this.#failures + 1 : 0;
-      if (answer === false || this.#failures > 1) this.#unvouchedAt = this.world.schedule.now;
-      if (answer !== true) {
-        const pause = answer === 'failed' && asked.ask === 'vouch' ? terms.retryMillis : terms.pollMillis;
-        this.later(pause * chance.between(0.5, 1.5), again);
-        return;
-      }
-      const from = options.vouchCountsFromAsking ? sentAt : clock;
-      this.#become(
-        asked.ask === 'vouch' ? onVouched(this.#lease, asked.holding, from) : onGranted(this.#lease, asked.over, clock),
-      );
-      again();
-    });
-  }
-
-  #become(lease: Lease): void {
+  become(lease: Lease): void {
     const before = this.#lease;
     if (before.state === 'held' && lease.state === 'lost' && lease.loss === 'expired') {
       this.mayEnd('with its lease', deadlineOf(before, this.world.options.terms));
     }
     this.#lease = lease;
-    if (lease !== before) this.#ask();
+    if (lease !== before) this.#asking.look();
     if (lease.state === 'held') {
       if (before.state === 'held' && before.sentAt === lease.sentAt && before.vouchedAt === lease.vouchedAt) return;
       this.#tellHold();
