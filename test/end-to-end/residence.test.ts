@@ -26,8 +26,8 @@ const kills = Number(process.env['OPENCRANE_KILLS'] ?? 10);
 const seed = Number(process.env['OPENCRANE_SEED'] ?? Date.now() % 1e9);
 const random = mulberry(seed);
 
-// The holder of a lease that died is waited for; a short lease makes that short. What it costs is no part of this test.
-const environment = { OPENCRANE_LEASE_TTL_MS: '3000' };
+// The holder of a lease that died is waited for; a short lease makes that short, but not so short that a busy machine loses it. What it costs is no part of this test.
+const environment = { OPENCRANE_LEASE_TTL_MS: '6000' };
 let coordinator: CoordinatorProcess;
 let model: ModelStandIn;
 /** The default agent's, and another's. */

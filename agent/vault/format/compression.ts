@@ -63,22 +63,35 @@ export class NotPacked extends Error {
   override readonly name = 'NotPacked';
 }
 
+/** Streams of one kind, each with a MB and more: the pool has no more threads, so more frames at once would only wait in memory. */
+const MOST_LANES = 4;
+
 type Lane = { readonly stream: ZstdCompress | ZstdDecompress; output: Uint8Array };
 
 class Lanes {
   readonly #newStream: () => Lane['stream'];
   readonly #idle: Lane[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
 
   constructor(newStream: () => Lane['stream']) {
     this.#newStream = newStream;
   }
 
-  /** A lane on which something went wrong is not used again. */
+  /** In turn. A lane on which something went wrong is not used again. */
   async run<T>(input: Uint8Array, use: (output: Uint8Array) => Promise<T> | T): Promise<T> {
-    const lane = this.#idle.pop() ?? { stream: this.#newStream(), output: new Uint8Array() };
-    const used = await use(await through(lane, input));
-    this.#idle.push(lane);
-    return used;
+    if (this.#busy < MOST_LANES) this.#busy += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      const lane = this.#idle.pop() ?? { stream: this.#newStream(), output: new Uint8Array() };
+      const used = await use(await through(lane, input));
+      this.#idle.push(lane);
+      return used;
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#busy -= 1;
+    }
   }
 
   close(): void {
