@@ -175,9 +175,9 @@ export class GatewayClient {
     return this.#call('agent.wait', { runId, timeoutMs: timeoutMillis }, agentWait, timeoutMillis + REQUEST_MILLIS);
   }
 
-  /** The messages of a session, as OpenClaw gives them. */
+  /** The newest messages of a session, as OpenClaw gives them: 1,000 at most, the most that it gives at once. */
   chatHistory(sessionKey: string): Promise<z.infer<typeof chatHistory>> {
-    return this.#call('chat.history', { sessionKey }, chatHistory);
+    return this.#call('chat.history', { sessionKey, limit: 1_000 }, chatHistory);
   }
 
   /** Hangs up; what is unanswered is refused. Resolves at once. */

@@ -125,7 +125,7 @@ for (const { reason, begin } of outages) {
     begin();
     while (performance.now() < ends) {
       await say();
-      await wait(500);
+      await wait(1_000);
     }
     const { clients } = coordinator;
     const tenant = await awaitTenant(clients, 'jente', 'said to be behind', (seen) => {
@@ -151,5 +151,8 @@ test('what was said in the outages is in the bucket afterwards', { skip }, async
   await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
   const text = await signedIn(coordinator.clients, 'jente', (gateway) => conversation(gateway));
   const there = new Set([...text.matchAll(/number (\d+)\./g)].map((match) => Number(match[1])));
-  assert.deepEqual(there, new Set(Array.from({ length: said }, (_, index) => index + 1)));
+  // A turn is at least two messages, and OpenClaw gives the newest 1,000.
+  const first = Math.max(1, said - 300);
+  const missing = Array.from({ length: said - first + 1 }, (_, index) => first + index).filter((n) => !there.has(n));
+  assert.deepEqual(missing, []);
 });
