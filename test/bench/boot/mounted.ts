@@ -4,9 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { tenantFolders } from '@opencrane/agent/folders.ts';
+import { openclawPackage } from '@opencrane/agent/openclaw/environment.ts';
 import { awaitFact } from '../../fixtures/await-fact.ts';
 import { startGcsServer } from '../../fixtures/gcs/gcs-server.ts';
 import { mountGcsfuse } from '../../fixtures/gcs/gcsfuse-mount.ts';
@@ -58,7 +59,7 @@ async function measure(home: string, mount: string, starts: number): Promise<Mou
   await awaitFact('the bundle is in the bucket', () => globSync(bundles).length > 0, { withinMillis: 120_000 });
   await first.stop();
 
-  const [runtime = ''] = globSync(join(home, 'runtimes', '*/.opencrane-bundle')).map((marker) => join(marker, '..'));
+  const runtime = unpacked(home, versions.current);
   const [restarts, byHand]: [number[], number[]] = [[], []];
   for (let count = 0; count < starts; count += 1) {
     byHand.push(await startByHand(runtime, folders));
@@ -75,8 +76,28 @@ async function measure(home: string, mount: string, starts: number): Promise<Mou
   const again = await startOpenCrane(home, environment);
   await again.stop();
   const steps = again.steps.filter(({ name }) => ['download', 'unpack'].includes(name));
-  const unpacked = steps.reduce((sum, { began, last }) => sum + last - began, 0);
-  return { restarts, byHand, fromBucket: again.readyMillis, runtime: unpacked, ...(await install(mount, unpacked)) };
+  const runtimeMillis = steps.reduce((sum, { began, last }) => sum + last - began, 0);
+  return {
+    restarts,
+    byHand,
+    fromBucket: again.readyMillis,
+    runtime: runtimeMillis,
+    ...(await install(mount, runtimeMillis)),
+  };
+}
+
+/** Where a version is unpacked; the seed of all tests has others, and broken ones, too. */
+function unpacked(home: string, version: string): string {
+  const is = (folder: string) => {
+    const file = join(openclawPackage(folder), 'package.json');
+    return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).version === version;
+  };
+  const found = globSync(join(home, 'runtimes', '*/.opencrane-bundle')).map((marker) => dirname(marker));
+  return found.find(is) ?? fail(`OpenClaw ${version} is not unpacked below ${home}`);
+}
+
+function fail(why: string): never {
+  throw new Error(why);
 }
 
 /** npm, with a cache that has everything. */
