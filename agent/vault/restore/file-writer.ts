@@ -8,8 +8,10 @@ import {
   fsyncSync,
   futimesSync,
   openSync,
+  write,
   writeSync,
 } from 'node:fs';
+import { promisify } from 'node:util';
 import type { FileEntry, FileTime } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
 import type { Piece } from './write-order.ts';
@@ -30,9 +32,18 @@ export type FileWriterPorts = {
 
 /** Files that are open at once; most come whole out of one frame and never wait. */
 const OPEN_FILES = 64;
+/**
+ * From here on a piece is written by a thread of the pool: taking a frame of 256 KiB into the page cache costs the kernel as
+ * much as unpacking it, which the others do meanwhile. For a small file the way to the pool and back would cost more.
+ */
+const POOL_BYTES = 64 * 1024;
+const writeInPool = promisify(write);
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 /** Nobody else reads a file before it has its own mode. */
 const DRAFT_MODE = 0o600;
+
+/** A file that is open, and how many of its pieces are being written. */
+type OpenFile = { readonly descriptor: number; writes: number };
 
 /** The writer of the files below one folder. */
 export class FileWriter {
@@ -42,7 +53,7 @@ export class FileWriter {
   /** 1: the file is there, if only in part. */
   readonly #isThere: Uint8Array;
   /** By number; the one that was used last comes last. */
-  readonly #open = new Map<number, number>();
+  readonly #open = new Map<number, OpenFile>();
 
   constructor(ports: FileWriterPorts) {
     this.#ports = ports;
@@ -53,26 +64,30 @@ export class FileWriter {
   /** Writes the files that have no content. */
   writeEmpty(): void {
     for (const [file, missing] of this.#missing.entries())
-      if (missing === 0) this.#finish(file, this.#descriptor(file));
+      if (missing === 0) this.#finish(file, this.#openFile(file).descriptor);
   }
 
-  /** Writes a piece of a frame. */
-  write({ file, position, offset, bytes, chunks }: Piece, plain: Uint8Array): void {
-    const descriptor = this.#descriptor(file);
-    for (let written = 0; written < bytes; )
-      written += writeSync(descriptor, plain, offset + written, bytes - written, position + written);
-    const missing = (this.#missing[file] ?? 0) - chunks;
-    this.#missing[file] = missing;
-    if (missing === 0) this.#finish(file, descriptor);
+  /** Writes a piece of a frame; the bytes are not used any more when it resolves. */
+  async write(piece: Piece, plain: Uint8Array): Promise<void> {
+    const open = this.#openFile(piece.file);
+    open.writes += 1;
+    try {
+      await writeAll(open.descriptor, piece, plain);
+    } finally {
+      open.writes -= 1;
+    }
+    const missing = (this.#missing[piece.file] ?? 0) - piece.chunks;
+    this.#missing[piece.file] = missing;
+    if (missing === 0) this.#finish(piece.file, open.descriptor);
   }
 
-  /** Closes what is open. */
+  /** Closes what is open; nothing is being written. */
   close(): void {
-    for (const descriptor of this.#open.values()) closeSync(descriptor);
+    for (const { descriptor } of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
   }
 
-  #descriptor(file: number): number {
+  #openFile(file: number): OpenFile {
     const known = this.#open.get(file);
     if (known !== undefined) {
       this.#open.delete(file);
@@ -83,15 +98,19 @@ export class FileWriter {
     const path = pathForSystem(`${this.#ports.root}/${this.#file(file).path}`);
     const descriptor = openSync(path, this.#isThere[file] === 1 ? constants.O_WRONLY : CREATE, DRAFT_MODE);
     this.#isThere[file] = 1;
-    this.#open.set(file, descriptor);
-    return descriptor;
+    const open = { descriptor, writes: 0 };
+    this.#open.set(file, open);
+    return open;
   }
 
   #closeOldest(): void {
-    const [oldest] = this.#open.size < OPEN_FILES ? [] : this.#open;
-    if (!oldest) return;
-    this.#open.delete(oldest[0]);
-    closeSync(oldest[1]);
+    if (this.#open.size < OPEN_FILES) return;
+    for (const [file, { descriptor, writes }] of this.#open) {
+      if (writes > 0) continue;
+      this.#open.delete(file);
+      closeSync(descriptor);
+      return;
+    }
   }
 
   #finish(file: number, descriptor: number): void {
@@ -109,6 +128,14 @@ export class FileWriter {
     const target = this.#ports.files[file];
     if (!target) throw new RangeError(`file ${file} of ${this.#ports.files.length}`);
     return target;
+  }
+}
+
+async function writeAll(descriptor: number, { position, offset, bytes }: Piece, plain: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes; ) {
+    const rest = [plain, offset + written, bytes - written, position + written] as const;
+    written +=
+      bytes < POOL_BYTES ? writeSync(descriptor, ...rest) : (await writeInPool(descriptor, ...rest)).bytesWritten;
   }
 }
 

@@ -149,9 +149,9 @@ async function writeFiles(
     await readFrames(
       vault,
       order.wanted(),
-      (pack, frame, plain) => {
+      async (pack, frame, plain) => {
         for (const piece of order.piecesOf(pack, frame)) {
-          writer.write(piece, plain);
+          await writer.write(piece, plain);
           done += piece.bytes;
         }
         to.onProgress(done, total);

@@ -1,14 +1,14 @@
 /** What a piece of work cost: time, processor and memory of a process and of all that it starts. Linux: reads /proc. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { childrenOf, residentBytes } from '../../fixtures/processes.ts';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { childrenOf, privateBytes, residentBytes } from '../../fixtures/processes.ts';
 
 /** What was measured. */
 export type Measured = {
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** The most that the processes had resident together, as seen every 20 ms. What they share counts for each. */
+  /** The most that the processes had resident together, as seen every 20 ms. A program that several run counts once. */
   readonly peakBytes: number;
 };
 
@@ -23,10 +23,7 @@ export class MemoryWatch {
 
   constructor(pid: number) {
     const look = () => {
-      this.#peak = Math.max(
-        this.#peak,
-        family(pid).reduce((sum, one) => sum + residentBytes(one), 0),
-      );
+      this.#peak = Math.max(this.#peak, residentTogether(family(pid)));
     };
     this.#timer = setInterval(look, LOOK_MILLIS);
     look();
@@ -84,6 +81,26 @@ function childTimes(output: string): number {
   );
   if (times.length !== 2) throw new Error(`times said "${line}"`);
   return times.reduce((sum, time) => sum + time, 0);
+}
+
+/** As a cgroup counts: the pages of a program's file are in memory once, however many processes run it. */
+function residentTogether(pids: readonly number[]): number {
+  const programs = new Set<string>();
+  return pids.reduce((sum, pid) => {
+    const program = programOf(pid);
+    const isAnother = program === undefined || !programs.has(program);
+    if (program !== undefined) programs.add(program);
+    return sum + (isAnother ? residentBytes(pid) : privateBytes(pid));
+  }, 0);
+}
+
+/** The file of the program; undefined when the process ended meanwhile. */
+function programOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
 }
 
 function family(pid: number): number[] {
