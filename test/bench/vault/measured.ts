@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { childrenOf, privateBytes, residentBytes } from '../../fixtures/processes.ts';
+import { childrenOf, isOnlyForked, privateBytes, residentBytes } from '../../fixtures/processes.ts';
 
 /** What was measured. */
 export type Measured = {
@@ -87,6 +87,7 @@ function childTimes(output: string): number {
 function residentTogether(pids: readonly number[]): number {
   const programs = new Set<string>();
   return pids.reduce((sum, pid) => {
+    if (isOnlyForked(pid)) return sum; // its memory is its parent's
     const program = programOf(pid);
     const isAnother = program === undefined || !programs.has(program);
     if (program !== undefined) programs.add(program);
