@@ -16,7 +16,6 @@ import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { parseObjectName } from './bucket/layout.ts';
 import { openBucket } from './bucket/open-bucket.ts';
 import { BundleKeeper } from './bundles/bundle-keeper.ts';
 import { BundleShelf } from './bundles/bundle-shelf.ts';
@@ -41,12 +40,8 @@ import { composeResidence } from './residence/compose.ts';
 import { isUndisturbed } from './residence/undisturbed.ts';
 import { vaultArchive } from './residence/vault-archive.ts';
 import { VaultOrders } from './residence/vault-orders.ts';
+import { composeRuntime } from './runtime/compose.ts';
 import { InstalledRuntimes } from './runtime/installed-runtimes.ts';
-import { KeptStates } from './runtime/kept-states.ts';
-import { preflight } from './runtime/preflight.ts';
-import { RuntimeApplier } from './runtime/runtime-applier.ts';
-import { UpgradeJournal } from './runtime/upgrade-journal.ts';
-import { UpgradeRunner } from './runtime/upgrade-runner.ts';
 import { type AgentSettings, readAgentSettings } from './settings.ts';
 import { writeShim } from './shim/write-shim.ts';
 import { CoordinatorLink } from './stream/coordinator-link.ts';
@@ -130,7 +125,7 @@ async function start(
     },
     command: async (args, changed, signal) =>
       runOpenClaw({
-        runtimeDirectory: await runtimeInCharge(),
+        runtimeDirectory: await upgrading.inCharge(),
         arguments: args,
         environment: { ...(await commandsEnvironment()), ...changed },
         folder: folders.tmp,
@@ -141,40 +136,18 @@ async function start(
     gatewayPort: port,
     log,
   });
-  /** The runtime that checks configurations: what an upgrade is about to start, else what runs, else what serves. */
-  const runtimeInCharge = async () => {
-    const upgrade = journal.entry?.upgrade;
-    if (upgrade?.phase === 'forward') return upgrade.plan.to.directory;
-    const { started } = await launcher.status();
-    const serving = record.current.runtime;
-    return serving === undefined ? (started?.runtimeDirectory ?? '') : installed.directory(serving.bundleDigest);
-  };
-
-  const journal = await UpgradeJournal.open(folders.journal);
-  const archive = vaultArchive({ residence: () => residing.residence, onStep: faultPoint, clock });
-  const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
-  const pinned = async () => new Set((await kept.list()).map(({ stored }) => parseObjectName(stored)));
-  const onStep = (step: string) => faultPoint(step);
-  const timeouts = {
-    readyMillis: settings.readyTimeoutMillis,
-    soakMillis: settings.soakMillis,
-    drainMillis: settings.drainMillis,
-  };
-  const runner = new UpgradeRunner({ openclaw, kept, journal, state: folders.state, timeouts, clock, onStep });
-  const runtime = new RuntimeApplier({
+  const upgrading = await composeRuntime({
+    settings,
+    folders,
     installed,
-    kept,
-    journal,
-    runner,
-    preflight: async (directory, state, signal) =>
-      preflight({ tmp: folders.tmp, environment: await commandsEnvironment() }, directory, state, signal),
-    state: folders.state,
+    openclaw,
+    archive: vaultArchive({ residence: () => residing.residence, onStep: faultPoint, clock }),
     serving: () => record.current.runtime,
-    clock,
-    newId: randomUUID,
-    onStep,
+    started: async () => (await launcher.status()).started?.runtimeDirectory,
+    commandsEnvironment,
     log,
   });
+  const { runtime, journal, pinned } = upgrading;
 
   const updates = new UpdateRequests({
     serving: () => record.current,

@@ -37,6 +37,7 @@ import {
 import { type AgentView, afterFullState, afterReceipt, afterSent, offersDue, viewOf } from './offers-due.ts';
 import { Outlet } from './outlet.ts';
 import type { HostedSession, SessionHost } from './session-host.ts';
+import { TaskQueue } from './task-queue.ts';
 
 type Phase = 'greeting' | 'accepting' | 'serving' | 'ending' | 'ended';
 
@@ -54,10 +55,7 @@ export class Session implements HostedSession, StreamListener {
   #tenant = '';
   #view: AgentView = [];
   #commands: PendingCommands | undefined;
-  /** What the observer is to be told, one after the other; the first is being told. */
-  readonly #tasks: (() => Promise<void>)[] = [];
-  /** Resolves when all tasks are done. */
-  #work: Promise<void> | undefined;
+  readonly #tasks: TaskQueue;
   #observed = false;
   #authenticated = false;
   /** A message was asked for and has not come. */
@@ -78,6 +76,7 @@ export class Session implements HostedSession, StreamListener {
     this.#since = host.sweeps();
     this.#until = host.clock.monotonic() + host.age();
     this.#outlet = new Outlet(call, (offer) => this.#onSent(offer));
+    this.#tasks = new TaskQueue({ done: () => this.#readOn(), failed: (cause) => this.#onTaskFailed(cause) });
     call.listener = this;
     void this.#authenticate();
   }
@@ -179,7 +178,7 @@ export class Session implements HostedSession, StreamListener {
     const hello = checkHello(request, this.#tenant);
     this.#sequence.begin(request.sequence);
     this.#phase = 'accepting';
-    this.#do(() => this.#accept(hello));
+    this.#tasks.add(() => this.#accept(hello));
   }
 
   async #accept(hello: Hello): Promise<void> {
@@ -203,9 +202,9 @@ export class Session implements HostedSession, StreamListener {
     else if (message.case === 'progress') observer.progress(this.#tenant, message.value);
     else if (message.case === 'commandResult') this.#commands?.settle(message.value);
     else if (message.case === 'runtimeRequest') void this.#takeRuntimeRequest(message.value);
-    else if (message.case === 'receipt') this.#do(() => this.#takeReceipt(message.value));
-    else if (message.case === 'health') this.#do(() => observer.health(this.#tenant, message.value));
-    else if (message.case === 'fullState') this.#do(() => this.#takeFullState(message.value));
+    else if (message.case === 'receipt') this.#tasks.add(() => this.#takeReceipt(message.value));
+    else if (message.case === 'health') this.#tasks.add(() => observer.health(this.#tenant, message.value));
+    else if (message.case === 'fullState') this.#tasks.add(() => this.#takeFullState(message.value));
     else {
       throw new OpenCraneError('invalid_argument', 'hello_twice', 'a stream has one hello, and it comes first', {
         field: 'hello',
@@ -247,24 +246,6 @@ export class Session implements HostedSession, StreamListener {
     this.#outlet.answer(runtimeAnswer({ requestId, ...answer }));
   }
 
-  /** Does one thing after the other. */
-  #do(task: () => Promise<void>): void {
-    this.#tasks.push(task);
-    if (this.#tasks.length === 1) this.#work = this.#runTasks();
-  }
-
-  async #runTasks(): Promise<void> {
-    for (let task = this.#tasks[0]; task !== undefined; task = this.#tasks[0]) {
-      try {
-        await task();
-      } catch (cause) {
-        this.#onTaskFailed(cause);
-      }
-      this.#tasks.shift();
-      this.#readOn();
-    }
-  }
-
   /** Asks for one message after the other, while little is left to do and the agent takes its answers. */
   #readOn(): void {
     if (this.#reading) return; // a message came at once: the loop below goes on
@@ -294,15 +275,15 @@ export class Session implements HostedSession, StreamListener {
 
   /** Leaves the tenant, once: a newer session may speak for it from now on. `last` says the last word. */
   #end(why: string, last: () => void): Promise<void> {
-    if (this.#phase === 'ending' || this.#phase === 'ended') return this.#work ?? Promise.resolve();
+    if (this.#phase === 'ending' || this.#phase === 'ended') return this.#tasks.idle();
     this.#phase = 'ending';
     this.#since = this.#host.sweeps();
     last();
     this.#commands?.abandon();
     this.#host.leave(this);
     this.#host.metrics.streamEnded(why);
-    this.#do(() => this.#tellDisconnected(why));
-    return this.#work ?? Promise.resolve();
+    this.#tasks.add(() => this.#tellDisconnected(why));
+    return this.#tasks.idle();
   }
 
   async #tellDisconnected(why: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Kills at the steps of a first boot, of the configuration, and of a boot (kill-table.ts says what a row does). More steps of the agent alone: config-kill.test.ts. */
+/** Kills at the steps of a first boot, of the configuration, and of a boot (kill-table.ts says what a row does). More steps of the agent alone: kill-agent-in-config.test.ts. */
 import { killTable } from './kill-table.ts';
 
 killTable([

@@ -1,6 +1,6 @@
 /**
  * Kills at the steps of a change of version, up and down in turns (kill-table.ts says what a row does). More steps of the
- * agent alone: agent/runtime/upgrade-runner.test.ts, upgrade-kill.test.ts.
+ * agent alone: agent/runtime/upgrade-runner.test.ts, kill-agent-in-upgrade.test.ts.
  */
 import { killTable } from './kill-table.ts';
 

@@ -1,0 +1,80 @@
+/** Constructs what changes the tenant's version; a part of the composition in agent/main.ts. */
+import { randomUUID } from 'node:crypto';
+import { systemClock as clock } from '@opencrane/kit/clock.ts';
+import type { Logger } from '@opencrane/kit/logging.ts';
+import type { ObjectName } from '../bucket/bucket.ts';
+import { parseObjectName } from '../bucket/layout.ts';
+import { faultPoint } from '../fault-point.ts';
+import type { TenantFolders } from '../folders.ts';
+import type { AgentSettings } from '../settings.ts';
+import type { InstalledRuntimes } from './installed-runtimes.ts';
+import { KeptStates, type StateArchive } from './kept-states.ts';
+import type { OpenClawControl } from './ports.ts';
+import { preflight } from './preflight.ts';
+import { RuntimeApplier, type RuntimeApplierPorts } from './runtime-applier.ts';
+import { UpgradeJournal } from './upgrade-journal.ts';
+import { UpgradeRunner } from './upgrade-runner.ts';
+
+/** What it takes from the rest of the agent. */
+export type RuntimeSurroundings = {
+  readonly settings: AgentSettings;
+  readonly folders: TenantFolders;
+  readonly installed: InstalledRuntimes;
+  readonly openclaw: OpenClawControl;
+  /** Where the states go that are kept from before an upgrade. */
+  readonly archive: StateArchive;
+  readonly serving: RuntimeApplierPorts['serving'];
+  /** The directory that the launcher starts OpenClaw from. */
+  readonly started: () => Promise<string | undefined>;
+  readonly commandsEnvironment: () => Promise<Record<string, string>>;
+  readonly log: Logger;
+};
+
+/** The applier of versions, and what others ask it. */
+export type Upgrading = {
+  readonly runtime: RuntimeApplier;
+  readonly journal: UpgradeJournal;
+  /** Snapshots that kept states rest on; nothing may prune them. */
+  readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
+  /** Directory of the runtime that checks configurations: what an upgrade is about to start, else what serves, else what runs. */
+  readonly inCharge: () => Promise<string>;
+};
+
+/** Constructs it. */
+export async function composeRuntime(around: RuntimeSurroundings): Promise<Upgrading> {
+  const { settings, folders, installed, openclaw, archive, serving, started, commandsEnvironment, log } = around;
+  const journal = await UpgradeJournal.open(folders.journal);
+  const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
+  const onStep = (step: string) => faultPoint(step);
+  const timeouts = {
+    readyMillis: settings.readyTimeoutMillis,
+    soakMillis: settings.soakMillis,
+    drainMillis: settings.drainMillis,
+  };
+  const runner = new UpgradeRunner({ openclaw, kept, journal, state: folders.state, timeouts, clock, onStep });
+  const runtime = new RuntimeApplier({
+    installed,
+    kept,
+    journal,
+    runner,
+    preflight: async (directory, state, signal) =>
+      preflight({ tmp: folders.tmp, environment: await commandsEnvironment() }, directory, state, signal),
+    state: folders.state,
+    serving,
+    clock,
+    newId: randomUUID,
+    onStep,
+    log,
+  });
+  return {
+    runtime,
+    journal,
+    pinned: async () => new Set((await kept.list()).map(({ stored }) => parseObjectName(stored))),
+    async inCharge() {
+      const upgrade = journal.entry?.upgrade;
+      if (upgrade?.phase === 'forward') return upgrade.plan.to.directory;
+      const serves = serving();
+      return serves === undefined ? ((await started()) ?? '') : installed.directory(serves.bundleDigest);
+    },
+  };
+}
