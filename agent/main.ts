@@ -137,7 +137,11 @@ async function start(
     log,
   });
   const upgrading = await composeRuntime({
-    settings,
+    timeouts: {
+      readyMillis: settings.readyTimeoutMillis,
+      soakMillis: settings.soakMillis,
+      drainMillis: settings.drainMillis,
+    },
     folders,
     installed,
     openclaw,
@@ -150,7 +154,7 @@ async function start(
   const { runtime, journal, pinned } = upgrading;
 
   const updates = new UpdateRequests({
-    serving: () => record.current,
+    serving: () => record.current.runtime,
     ask: (version, signal) => link.requestRuntime(version, signal),
     answer: (requestId, response) => launcher.answerUpdate(requestId, response),
     log,

@@ -6,18 +6,17 @@ import type { ObjectName } from '../bucket/bucket.ts';
 import { parseObjectName } from '../bucket/layout.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { TenantFolders } from '../folders.ts';
-import type { AgentSettings } from '../settings.ts';
 import type { InstalledRuntimes } from './installed-runtimes.ts';
 import { KeptStates, type StateArchive } from './kept-states.ts';
 import type { OpenClawControl } from './ports.ts';
 import { preflight } from './preflight.ts';
 import { RuntimeApplier, type RuntimeApplierPorts } from './runtime-applier.ts';
 import { UpgradeJournal } from './upgrade-journal.ts';
-import { UpgradeRunner } from './upgrade-runner.ts';
+import { UpgradeRunner, type UpgradeTimeouts } from './upgrade-runner.ts';
 
 /** What it takes from the rest of the agent. */
 export type RuntimeSurroundings = {
-  readonly settings: AgentSettings;
+  readonly timeouts: UpgradeTimeouts;
   readonly folders: TenantFolders;
   readonly installed: InstalledRuntimes;
   readonly openclaw: OpenClawControl;
@@ -42,15 +41,10 @@ export type Upgrading = {
 
 /** Constructs it. */
 export async function composeRuntime(around: RuntimeSurroundings): Promise<Upgrading> {
-  const { settings, folders, installed, openclaw, archive, serving, started, commandsEnvironment, log } = around;
+  const { timeouts, folders, installed, openclaw, archive, serving, started, commandsEnvironment, log } = around;
   const journal = await UpgradeJournal.open(folders.journal);
   const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
   const onStep = (step: string) => faultPoint(step);
-  const timeouts = {
-    readyMillis: settings.readyTimeoutMillis,
-    soakMillis: settings.soakMillis,
-    drainMillis: settings.drainMillis,
-  };
   const runner = new UpgradeRunner({ openclaw, kept, journal, state: folders.state, timeouts, clock, onStep });
   const runtime = new RuntimeApplier({
     installed,

@@ -16,11 +16,17 @@ import {
   UpdateResponseSchema,
 } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { Outcome } from '../appliers/applier.ts';
-import type { ServingRecord } from '../converge/serving-record.ts';
+
+/** The version that serves, and who pinned it, where and why; all empty when it is not pinned. */
+type ServedVersion = {
+  readonly version: string;
+  readonly pin: { readonly by: string; readonly at: string; readonly reason: string };
+};
 
 /** What answering takes. */
 export type UpdatePorts = {
-  readonly serving: () => ServingRecord;
+  /** Undefined before the first boot. */
+  readonly serving: () => ServedVersion | undefined;
   readonly ask: (version: string, signal: AbortSignal) => Promise<RuntimeAnswer>;
   readonly answer: (requestId: string, response: UpdateResponse) => Promise<void>;
   readonly log: Logger;
@@ -72,8 +78,7 @@ export class UpdateRequests {
 
   async #decide(requestId: string, version: string): Promise<void> {
     const { serving, ask } = this.#ports;
-    const from = serving().runtime?.version ?? 'none';
-    const pin = serving().runtime?.pin;
+    const { version: from = 'none', pin } = serving() ?? {};
     if (pin?.by) {
       const because = pin.reason ? `: ${pin.reason}` : '';
       const message = `OpenClaw is pinned to ${from} for ${pin.at} by ${pin.by}${because}. Ask them to change or remove the pin.`;
@@ -90,7 +95,7 @@ export class UpdateRequests {
     if (answer.unchanged)
       return this.#finish(requestId, exitCodes.ok, `OpenClaw ${answer.version} is what runs already.`);
     // The offer may have come, and even been settled, before this answer.
-    if (serving().runtime?.version === answer.version) {
+    if (serving()?.version === answer.version) {
       return this.#finish(requestId, exitCodes.ok, `OpenClaw ${answer.version} runs (before: ${from}).`);
     }
     this.#waiting.push({ requestId, version: answer.version, from });
