@@ -2,8 +2,8 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, exitCodes } from '@opencrane/kit/errors.ts';
 import { CommanderError } from 'commander';
+import type { Command, Context, RawInput } from './command.ts';
 import { commands } from './commands/all.ts';
-import type { Command, Context, RawInput } from './commands/command.ts';
 import { buildProgram } from './commands/register.ts';
 import { callError } from './connection/call-error.ts';
 import type { Clients } from './connection/clients.ts';

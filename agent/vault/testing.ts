@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf } from '@opencrane/kit/errors.ts';
 import type { Body, Bucket, ByteRange, Generation, ObjectInfo, ObjectName } from '../bucket/bucket.ts';
-import type { Random } from './format/object-ids.ts';
+import type { Random } from './keys/random.ts';
 import { parseTenantKey, type TenantKey } from './keys/tenant-key.ts';
 import type { CapturedDatabase, DatabaseCapture, DatabasePosition } from './snapshot/database-source.ts';
 

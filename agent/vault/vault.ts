@@ -11,7 +11,7 @@
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import { objectAt, placeOf, prefixes } from '../bucket/layout.ts';
 import { objectMissing, wrongKey } from './errors.ts';
-import type { Random } from './format/object-ids.ts';
+import type { Random } from './keys/random.ts';
 import { openSlot, sealSlot, vaultOfSlot } from './keys/slot.ts';
 import type { TenantKey } from './keys/tenant-key.ts';
 import { newVaultKeys, type VaultKeys } from './keys/vault-keys.ts';

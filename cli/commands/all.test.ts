@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { nameOf } from '../command.ts';
 import { type FakeServices, runCli } from '../testing.ts';
 import { commands } from './all.ts';
-import { nameOf } from './command.ts';
 
 /** The vault of that tenant. */
 const vault: FakeServices['vault'] = {

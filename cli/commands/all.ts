@@ -1,6 +1,7 @@
 /** Every command, in the order of the help. */
+
+import type { Command } from '../command.ts';
 import { auditList } from './audit/list.ts';
-import type { Command } from './command.ts';
 import { configDiff } from './config/diff.ts';
 import { configEdit } from './config/edit.ts';
 import { configGet } from './config/get.ts';

@@ -1,6 +1,6 @@
 /** What cannot be taken back is confirmed by typing a name. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import type { Context } from './command.ts';
+import type { Context } from '../command.ts';
 
 /** What is about to be done. */
 export type Intent = {

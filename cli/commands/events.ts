@@ -2,10 +2,10 @@
 import { toJson } from '@bufbuild/protobuf';
 import { type Event, EventSchema } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { z } from 'zod';
+import { command } from '../command.ts';
 import { isCancelled } from '../connection/call-error.ts';
 import type { Output } from '../output/output.ts';
 import { formatTime } from '../output/units.ts';
-import { command } from './command.ts';
 
 /** The command. */
 export const events = command({

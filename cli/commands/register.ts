@@ -1,7 +1,7 @@
 /** Turns commands, which are data, into commander's. */
 import { exitCodes } from '@opencrane/kit/errors.ts';
 import { Command as Program } from 'commander';
-import { type Command, nameOf, type RawInput } from './command.ts';
+import { type Command, nameOf, type RawInput } from '../command.ts';
 
 /** What each noun is about. */
 const nouns: Readonly<Record<string, string>> = {

@@ -1,13 +1,13 @@
 /** `opencrane start`: a coordinator, a first tenant, and what becomes of them until Ctrl-C. */
 import { exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
+import { type Context, command } from '../command.ts';
 import { callError } from '../connection/call-error.ts';
 import { type Clients, clientsOf } from '../connection/clients.ts';
 import { homeToStart, readAdminToken, readEndpoints } from '../connection/home.ts';
 import { BootStory } from '../start/boot-story.ts';
 import { CoordinatorChild, type Exit } from '../start/coordinator-child.ts';
 import { followTenants } from '../tenants/follow-tenants.ts';
-import { type Context, command } from './command.ts';
 
 /** The tenant that a coordinator without any begins with. */
 const FIRST_TENANT = 'jente';

@@ -3,9 +3,9 @@ import { toJson } from '@bufbuild/protobuf';
 import { RuntimeSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { Phase, TenantSchema } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
+import { command } from '../command.ts';
 import { listAllTenants } from '../tenants/list-all.ts';
 import { tenantRow, tenantTitles } from '../tenants/tenant-row.ts';
-import { command } from './command.ts';
 
 /** The command. */
 export const status = command({

@@ -1,9 +1,9 @@
 /** What became of a layer between two of its revisions. */
 import { exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ConfigRevision } from '@opencrane/proto/opencrane/v1/config_pb.ts';
-import { scopeText } from '../commands/scope.ts';
 import type { Clients } from '../connection/clients.ts';
 import type { Output } from '../output/output.ts';
+import { scopeText } from '../scope.ts';
 import { differences } from './difference.ts';
 import { valueText } from './typed-value.ts';
 

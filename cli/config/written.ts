@@ -2,10 +2,10 @@
 import { toJson } from '@bufbuild/protobuf';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type ConfigRevision, ConfigRevisionSchema } from '@opencrane/proto/opencrane/v1/config_pb.ts';
-import type { Context } from '../commands/command.ts';
-import { type ScopeInit, scopeText } from '../commands/scope.ts';
+import type { Context } from '../command.ts';
 import type { Clients } from '../connection/clients.ts';
 import { waitAndReport } from '../receipts/wait-and-report.ts';
+import { type ScopeInit, scopeText } from '../scope.ts';
 
 type Written = { readonly layer?: ConfigRevision | undefined; readonly changed: boolean };
 

@@ -4,7 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { WatchTenantsResponseSchema } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
-import type { ScopeInit } from '../commands/scope.ts';
+import type { ScopeInit } from '../scope.ts';
 import { fakeClients, runCli } from '../testing.ts';
 import { awaitReceipts } from './await-receipts.ts';
 

@@ -2,9 +2,9 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
-import type { ScopeInit } from '../commands/scope.ts';
 import { isCancelled } from '../connection/call-error.ts';
 import type { Clients } from '../connection/clients.ts';
+import type { ScopeInit } from '../scope.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 
 /** What became of it at one tenant. */

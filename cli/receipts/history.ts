@@ -1,9 +1,9 @@
 /** Revisions and the answers to them as one table, newest first. */
 import { type Receipt, ReceiptState, type Scope } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { scopeText } from '../commands/scope.ts';
 import type { Output } from '../output/output.ts';
 import type { TableCell } from '../output/table.ts';
 import { formatTime } from '../output/units.ts';
+import { scopeText } from '../scope.ts';
 import { effectOf, refusalOf } from './report-outcomes.ts';
 
 /** A revision of any kind. */

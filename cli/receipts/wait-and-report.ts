@@ -3,10 +3,10 @@ import type { JsonValue } from '@bufbuild/protobuf';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
-import type { Context, Option } from '../commands/command.ts';
-import type { ScopeInit } from '../commands/scope.ts';
+import type { Context, Option } from '../command.ts';
 import type { Clients } from '../connection/clients.ts';
 import { ProgressView } from '../progress/progress-view.ts';
+import type { ScopeInit } from '../scope.ts';
 import { awaitReceipts, type TenantOutcome } from './await-receipts.ts';
 import { exitCodeOfOutcomes, outcomesJson, printOutcomes } from './report-outcomes.ts';
 

@@ -1,7 +1,7 @@
 /** Builds a version's bundle and shows how far it is. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Runtime } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import type { Clients } from '../connection/clients.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 

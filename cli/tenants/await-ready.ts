@@ -1,7 +1,7 @@
 /** Waits until a tenant can be used, and shows how far it is. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { Phase, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import type { Clients } from '../connection/clients.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 import { followTenants } from './follow-tenants.ts';

@@ -3,7 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { SnapshotChoiceSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
-import type { Option } from '../commands/command.ts';
+import type { Option } from '../command.ts';
 import type { Output } from '../output/output.ts';
 import { formatMoment, momentOf, momentSchema } from './moment.ts';
 

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import type { Heard } from '../progress/steps.ts';
 import { type OfflineWord, readOfflineWord } from './offline-words.ts';
 import type { PutPiece } from './vault.ts';

@@ -1,6 +1,6 @@
 /** What is done to a vault only while no agent has its tenant, with the bucket and the key. */
 import { z } from 'zod';
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import { runOffline } from './offline-child.ts';
 import { readResult } from './offline-words.ts';
 import { showProgress } from './show-progress.ts';

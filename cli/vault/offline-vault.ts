@@ -2,7 +2,7 @@
 import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { VaultCommandSchema, type VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import { runOffline } from './offline-child.ts';
 import { readVaultResult } from './offline-words.ts';
 import { showProgress } from './show-progress.ts';

@@ -1,7 +1,7 @@
 /** A tenant's vault through the coordinator and the tenant's agent. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { FilesExported } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import type { Clients } from '../connection/clients.ts';
 import type { Heard } from '../progress/steps.ts';
 import { showProgress } from './show-progress.ts';

@@ -1,5 +1,5 @@
 /** From the way that was typed to the vault. */
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import { offlineVault } from './offline-vault.ts';
 import { onlineVault } from './online-vault.ts';
 import type { Vault } from './vault.ts';

@@ -1,5 +1,5 @@
 /** Shows how far a call to a vault is. */
-import type { Context } from '../commands/command.ts';
+import type { Context } from '../command.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 import type { Heard } from '../progress/steps.ts';
 

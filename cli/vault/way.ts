@@ -1,7 +1,7 @@
 /** The two ways to a vault: through its tenant's agent, or with only the bucket and its key. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
-import type { Option } from '../commands/command.ts';
+import type { Option } from '../command.ts';
 
 /** Which way. */
 export type Way = { readonly kind: 'tenant'; readonly tenant: string } | ({ readonly kind: 'bucket' } & BucketWay);

@@ -1,4 +1,4 @@
-/** Holds the rules of who may import whom: workspaces know only `proto` and `kit`, and a folder's imports never run in a circle. */
+/** Holds the rules of who may import whom: workspaces know only `proto` and `kit`, and imports never run in a circle, from file to file or from folder to folder. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -75,7 +75,41 @@ test('only tests import the tests', () => {
 });
 
 test('imports between files never run in a circle', () => {
-  const next = Map.groupBy(edges, ({ from }) => from);
+  assertNoCircle(edges);
+});
+
+/**
+ * At each level, all that lies in a folder counts as one. A `ports.ts` says what a folder wants of others, and those who
+ * have it import it: that arrow points from who serves to who is served. Tests and what only they use may reach anywhere.
+ */
+for (const level of new Set(files.filter(isProgram).flatMap(foldersOf))) {
+  test(`the folders in ${level} import one way`, () => {
+    const inside = edges
+      .filter(({ from, to }) => from.startsWith(`${level}/`) && to.startsWith(`${level}/`))
+      .filter(({ from, to }) => isProgram(from) && !to.endsWith('/ports.ts'))
+      .map(({ from, to }) => ({ from: roomOf(level, from), to: roomOf(level, to) }))
+      .filter(({ from, to }) => from !== to);
+    assertNoCircle(inside);
+  });
+}
+
+function isProgram(file: string): boolean {
+  return /^(?:coordinator|agent|cli|kit)\//.test(file) && !/\.test\.|\.suite\.|testing|\/suite\//.test(file);
+}
+
+/** The folders above a file, its workspace first. */
+function foldersOf(file: string): string[] {
+  const parts = dirname(file).split('/');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
+/** The file or folder right below `level` that a file is, or lies in. */
+function roomOf(level: string, file: string): string {
+  return file.slice(level.length + 1).split('/')[0] ?? file;
+}
+
+function assertNoCircle(arrows: readonly { readonly from: string; readonly to: string }[]): void {
+  const next = Map.groupBy(arrows, ({ from }) => from);
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {
     const at = path.indexOf(file);
@@ -84,5 +118,5 @@ test('imports between files never run in a circle', () => {
     for (const { to } of next.get(file) ?? []) visit(to, [...path, file]);
     done.add(file);
   };
-  for (const file of files) visit(file, []);
-});
+  for (const from of next.keys()) visit(from, []);
+}

@@ -3,7 +3,7 @@ import { objectAt } from '../../bucket/layout.ts';
 import { objectDamaged } from '../errors.ts';
 import { readFrames, type WantedFrames } from '../format/pack-reader.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
-import type { ContentWriter } from '../snapshot/content-writer.ts';
+import type { ContentWriter } from '../packing/content-writer.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
 

@@ -7,9 +7,7 @@
  */
 import type { Bucket, ObjectName } from '../../bucket/bucket.ts';
 import { objectAt, type PackId, parseManifestId, parsePackId, placeOf, prefixes } from '../../bucket/layout.ts';
-
-/** Gives that many random bytes (`randomBytes` of node:crypto, but for tests). */
-export type Random = (bytes: number) => Buffer;
+import type { Random } from '../keys/random.ts';
 
 /** A manifest by its name. */
 export type ManifestRef = {

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { parsePackId } from '../../bucket/layout.ts';
 import { newVaultKeys } from '../keys/vault-keys.ts';
 import { MemoryBucket, seededRandom } from '../testing.ts';
-import { frameStarts, type Pack } from '../tree/pack-table.ts';
 import { Compressor } from './compression.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 import { planFetches, readFrames } from './pack-reader.ts';
+import { frameStarts, type Pack } from './pack-table.ts';
 import { PackWriter } from './pack-writer.ts';
 
 const id = parsePackId('0'.repeat(32));

@@ -6,10 +6,10 @@ import type { ObjectName } from '../../bucket/bucket.ts';
 import { objectAt } from '../../bucket/layout.ts';
 import { objectDamaged, objectMissing, objectShort } from '../errors.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
-import { frameStarts, type Pack } from '../tree/pack-table.ts';
 import type { Vault } from '../vault.ts';
 import { Decompressor, NotPacked } from './compression.ts';
 import { freeBuffer } from './free-buffer.ts';
+import { frameStarts, type Pack } from './pack-table.ts';
 import { HEADER_BYTES, ObjectOpener } from './sealed-object.ts';
 
 /** Frames of one pack, ascending. */

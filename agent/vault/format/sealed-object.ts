@@ -14,9 +14,9 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import { dataKeyUnknown, objectDamaged, objectOfAnotherVault, objectShort, vaultNewerFormat } from '../errors.ts';
+import type { Random } from '../keys/random.ts';
 import { derive } from '../keys/tenant-key.ts';
 import { newestGeneration, type VaultKeys } from '../keys/vault-keys.ts';
-import type { Random } from './object-ids.ts';
 
 /** Length of the header. */
 export const HEADER_BYTES = 39;

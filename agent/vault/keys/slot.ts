@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import { objectAt } from '../../bucket/layout.ts';
 import { objectDamaged, vaultNewerFormat } from '../errors.ts';
-import type { Random } from '../format/object-ids.ts';
+import type { Random } from './random.ts';
 import { derive, type TenantKey } from './tenant-key.ts';
 import type { VaultId, VaultKeys } from './vault-keys.ts';
 

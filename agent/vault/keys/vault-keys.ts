@@ -3,7 +3,7 @@
  * written before stays as it is. The naming key names chunks, and lives as long as the vault.
  */
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import type { Random } from '../format/object-ids.ts';
+import type { Random } from './random.ts';
 
 /** Tells vaults apart: 32 hex digits, drawn when a vault is made. */
 export type VaultId = string & { readonly __brand: 'VaultId' };

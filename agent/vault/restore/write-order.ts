@@ -3,8 +3,8 @@
  * kept in typed arrays; a database of 1 GB has 262,144 pages, each of which may lie in another frame.
  */
 import type { WantedFrames } from '../format/pack-reader.ts';
+import type { Pack } from '../format/pack-table.ts';
 import type { FileEntry } from '../tree/entries.ts';
-import type { Pack } from '../tree/pack-table.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 
 /** Content to be written: bytes of a frame, to a place in a file. */

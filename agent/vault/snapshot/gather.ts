@@ -2,12 +2,12 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf } from '@opencrane/kit/errors.ts';
+import type { ContentWriter } from '../packing/content-writer.ts';
 import { type Entry, isFile, type LinkEntry } from '../tree/entries.ts';
 import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
 import type { TreeChange, TreeIndex } from '../tree/tree-index.ts';
 import { Breather } from './breather.ts';
 import type { Captures } from './captures.ts';
-import type { ContentWriter } from './content-writer.ts';
 import type { CapturedDatabase, DatabasePosition } from './database-source.ts';
 import { type Difference, difference } from './difference.ts';
 import { LostCapture, readDatabase } from './read-database.ts';

@@ -1,8 +1,8 @@
 /** Reads one captured database into chunks: a page each. */
 import { messageOf } from '@opencrane/kit/errors.ts';
+import type { ContentWriter } from '../packing/content-writer.ts';
 import { type Entry, type FileEntry, isFile } from '../tree/entries.ts';
 import type { Breather } from './breather.ts';
-import type { ContentWriter } from './content-writer.ts';
 import type { CapturedDatabase, PageRun } from './database-source.ts';
 
 /** Not given yet. */

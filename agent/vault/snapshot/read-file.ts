@@ -1,9 +1,9 @@
 /** Reads one file into chunks. */
 import { type BigIntStats, closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
+import type { ContentWriter } from '../packing/content-writer.ts';
 import { chunksOf, FILE_CHUNK_BYTES, type FileEntry } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
-import type { ContentWriter } from './content-writer.ts';
 import { isForbidden, isGone, READ_FLAGS } from './scan.ts';
 import { looksSame, timeOf } from './seen-files.ts';
 

@@ -1,9 +1,9 @@
 /** From a tree to the rows of a manifest: runs of chunks in place of chunks. */
 import { type PackRow, ROW_CHUNKS, type TreeRow } from '../format/manifest-body.ts';
+import type { PackTable } from '../format/pack-table.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import { type Entry, type FileEntry, isFile } from './entries.ts';
-import type { PackTable } from './pack-table.ts';
 import { entriesAfter, type TreeChange, type TreeIndex } from './tree-index.ts';
 
 /** A tree as a manifest tells it. `packs` is complete when all rows were taken. */

@@ -1,8 +1,9 @@
 /** A tree in memory: what is in it by path, and where the content lies in the bucket. */
+
+import { PackTable } from '../format/pack-table.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
 import { ChunkTable } from './chunk-table.ts';
 import { type Entry, isFile } from './entries.ts';
-import { PackTable } from './pack-table.ts';
 
 /** The tree of one snapshot. Paths are relative and joined by `/`; the root is the empty path. */
 export type TreeIndex = {

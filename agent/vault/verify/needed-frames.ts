@@ -4,8 +4,8 @@ import type { PackId } from '../../bucket/layout.ts';
 import { objectAt } from '../../bucket/layout.ts';
 import { RUN_LENGTH, type TreeRow } from '../format/manifest-body.ts';
 import type { WantedFrames } from '../format/pack-reader.ts';
+import type { Pack } from '../format/pack-table.ts';
 import { isFile } from '../tree/entries.ts';
-import type { Pack } from '../tree/pack-table.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 
 /** Gathers frames. A bit each: a vault of 100 GB has 400,000. */

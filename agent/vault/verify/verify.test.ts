@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { prefixes } from '../../bucket/layout.ts';
 import { sequenceOfPack } from '../format/object-ids.ts';
-import { rotateTenantKey } from '../keys/rotate.ts';
+import { rotateTenantKey } from '../rotate/rotate.ts';
 import { type MemoryBucket, seededRandom, tenantKey } from '../testing.ts';
 import { History, never } from '../testing-history.ts';
 import { openVault } from '../vault.ts';

@@ -2,8 +2,8 @@
 import { toJson } from '@bufbuild/protobuf';
 import { ListAuditResponseSchema } from '@opencrane/proto/opencrane/v1/audit_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatTime } from '../../output/units.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const auditList = command({

@@ -1,8 +1,8 @@
 /** `opencrane config diff`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { compareRevisions } from '../../config/compare-revisions.ts';
 import { driftOf, printDrift } from '../../config/drift.ts';
-import { command } from '../command.ts';
 
 const revision = z.coerce.bigint();
 

@@ -1,11 +1,11 @@
 /** `opencrane config edit`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { editDocument, refusedEdit } from '../../config/editor.ts';
 import { reportWritten } from '../../config/written.ts';
 import { callError } from '../../connection/call-error.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape } from '../scope.ts';
+import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
 
 /** The command. */
 export const configEdit = command({

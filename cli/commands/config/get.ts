@@ -3,10 +3,10 @@ import { toJson } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { GetConfigResponseSchema } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { type Leaf, leavesAt, leavesOf } from '../../config/leaves.ts';
 import { valueText } from '../../config/typed-value.ts';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
+import { readScope, scopeOptions, scopeShape, scopeText } from '../../scope.ts';
 
 /** The command. */
 export const configGet = command({

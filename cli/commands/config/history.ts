@@ -2,9 +2,9 @@
 import { toJson } from '@bufbuild/protobuf';
 import { ListConfigHistoryResponseSchema } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { historyRows, historyTitles } from '../../receipts/history.ts';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape } from '../scope.ts';
+import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
 
 /** The command. */
 export const configHistory = command({

@@ -2,11 +2,11 @@
 import { fromJson } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { typedValue } from '../../config/typed-value.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape } from '../scope.ts';
+import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
 
 /** The command. */
 export const configSet = command({

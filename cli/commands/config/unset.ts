@@ -1,9 +1,9 @@
 /** `opencrane config unset`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape } from '../scope.ts';
+import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
 
 /** The command. */
 export const configUnset = command({

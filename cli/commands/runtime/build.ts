@@ -2,9 +2,9 @@
 import { toJson } from '@bufbuild/protobuf';
 import { RuntimeSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatBytes } from '../../output/units.ts';
 import { buildRuntime } from '../../runtimes/build.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const runtimeBuild = command({

@@ -2,8 +2,8 @@
 import { toJson } from '@bufbuild/protobuf';
 import { ListRuntimeHistoryResponseSchema, type RuntimeRevision } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { historyRows, historyTitles } from '../../receipts/history.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const runtimeHistory = command({

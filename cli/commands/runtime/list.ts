@@ -2,10 +2,10 @@
 import { toJson } from '@bufbuild/protobuf';
 import { ListRuntimesResponseSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatBytes, formatTime } from '../../output/units.ts';
+import { scopeText } from '../../scope.ts';
 import { listAllTenants } from '../../tenants/list-all.ts';
-import { command } from '../command.ts';
-import { scopeText } from '../scope.ts';
 
 /** The command. */
 export const runtimeList = command({

@@ -3,10 +3,10 @@ import { toJson } from '@bufbuild/protobuf';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { RuntimeRevisionSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { waitAndReport, waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { buildRuntime } from '../../runtimes/build.ts';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
+import { readScope, scopeOptions, scopeShape, scopeText } from '../../scope.ts';
 
 /** The command. */
 export const runtimePin = command({

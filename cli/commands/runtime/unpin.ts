@@ -2,8 +2,8 @@
 import { toJson } from '@bufbuild/protobuf';
 import { RuntimeRevisionSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
-import { command } from '../command.ts';
-import { readScope, scopeOptions, scopeShape, scopeText } from '../scope.ts';
+import { command } from '../../command.ts';
+import { readScope, scopeOptions, scopeShape, scopeText } from '../../scope.ts';
 
 /** The command. */
 export const runtimeUnpin = command({

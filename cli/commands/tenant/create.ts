@@ -2,8 +2,8 @@
 import { toJson } from '@bufbuild/protobuf';
 import { Retention, TenantSchema } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { awaitReady } from '../../tenants/await-ready.ts';
-import { command } from '../command.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 const retentions = { retain: Retention.RETAIN, delete: Retention.DELETE } as const;

@@ -1,7 +1,7 @@
 /** `opencrane tenant delete`. */
 import { Retention } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
-import { command } from '../command.ts';
+import { command } from '../../command.ts';
 import { confirmByName } from '../confirm.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 

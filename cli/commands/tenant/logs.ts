@@ -1,8 +1,8 @@
 /** `opencrane tenant logs`. */
 import { LogSource } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { isCancelled } from '../../connection/call-error.ts';
-import { command } from '../command.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 const sources = { openclaw: LogSource.OPENCLAW, agent: LogSource.AGENT, launcher: LogSource.LAUNCHER } as const;

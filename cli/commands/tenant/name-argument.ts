@@ -1,6 +1,6 @@
 /** The tenant a command is about. */
 import { z } from 'zod';
-import type { Argument } from '../command.ts';
+import type { Argument } from '../../command.ts';
 
 /** The argument. */
 export const nameArgument: Argument = { name: 'name', summary: "the tenant's name" };

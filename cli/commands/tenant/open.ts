@@ -1,7 +1,7 @@
 /** `opencrane tenant open`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { openBrowser } from '../../tenants/open-browser.ts';
-import { command } from '../command.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */

@@ -1,7 +1,7 @@
 /** `opencrane tenant restart`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatMillis } from '../../output/units.ts';
-import { command } from '../command.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */

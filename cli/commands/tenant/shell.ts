@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
-import { command } from '../command.ts';
+import { command } from '../../command.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */

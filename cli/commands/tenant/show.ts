@@ -2,8 +2,8 @@
 import { toJson } from '@bufbuild/protobuf';
 import { TenantSchema } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { tenantPage } from '../../tenants/tenant-page.ts';
-import { command } from '../command.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 /** The command. */

@@ -1,7 +1,7 @@
 /** `opencrane tenant watch`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { watchInPipe, watchInTerminal } from '../../tenants/watch-view.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const tenantWatch = command({

@@ -3,13 +3,13 @@ import { toJson } from '@bufbuild/protobuf';
 import { exitCodes } from '@opencrane/kit/errors.ts';
 import { type EntryDifference, SnapshotDifferenceSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import type { Output, Style } from '../../output/output.ts';
 import { formatBytes } from '../../output/units.ts';
 import { choiceSchema } from '../../vault/choice.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { snapshotText } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultDiff = command({

@@ -4,6 +4,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type FilesExported, FilesExportedSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatBytes } from '../../output/units.ts';
 import { writeArchive } from '../../vault/archive-file.ts';
 import { choiceOptions, choiceShape, newest, readChoice } from '../../vault/choice.ts';
@@ -11,7 +12,6 @@ import { openVault } from '../../vault/open-vault.ts';
 import { snapshotText } from '../../vault/snapshot-rows.ts';
 import type { PutPiece, Vault } from '../../vault/vault.ts';
 import { readWay, wayOptions, wayShape } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultExport = command({

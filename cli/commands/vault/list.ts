@@ -2,10 +2,10 @@
 import { toJson } from '@bufbuild/protobuf';
 import { SnapshotListSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { snapshotRow, snapshotTitles } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultList = command({

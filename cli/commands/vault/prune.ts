@@ -2,10 +2,10 @@
 import { toJson } from '@bufbuild/protobuf';
 import { SnapshotsPrunedSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatBytes } from '../../output/units.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { readWay, wayOptions, wayShape } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultPrune = command({

@@ -1,9 +1,9 @@
 /** `opencrane vault recover`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatTime } from '../../output/units.ts';
 import { recover } from '../../vault/offline-orders.ts';
 import { bucketOptions, bucketShape } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultRecover = command({

@@ -4,6 +4,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type SnapshotRestored, SnapshotRestoredSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { type Context, command } from '../../command.ts';
 import type { Output } from '../../output/output.ts';
 import { formatBytes, formatMillis } from '../../output/units.ts';
 import { type Choice, choiceOptions, choiceShape, newest, ofSequence, readChoice } from '../../vault/choice.ts';
@@ -12,7 +13,6 @@ import { snapshotText } from '../../vault/snapshot-rows.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readWay, type Way, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
 import { findSnapshot, lastMinutes } from '../../vault/what-is-lost.ts';
-import { type Context, command } from '../command.ts';
 import { confirmByName } from '../confirm.ts';
 
 /** The command. */

@@ -1,8 +1,8 @@
 /** `opencrane vault rotate-key`. */
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { rotateKey } from '../../vault/offline-orders.ts';
 import { bucketOptions, bucketShape } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultRotateKey = command({

@@ -3,11 +3,11 @@ import { toJson } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { SnapshotTakenSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import { formatBytes } from '../../output/units.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { snapshotText } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** The command. */
 export const vaultSnapshot = command({

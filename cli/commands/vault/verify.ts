@@ -3,13 +3,13 @@ import { toJson } from '@bufbuild/protobuf';
 import { exitCodes } from '@opencrane/kit/errors.ts';
 import { type SnapshotVerified, SnapshotVerifiedSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
+import { command } from '../../command.ts';
 import type { Output } from '../../output/output.ts';
 import { formatBytes } from '../../output/units.ts';
 import { choiceOptions, choiceShape, readChoice } from '../../vault/choice.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { snapshotText } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
-import { command } from '../command.ts';
 
 /** Numbers of snapshots that fit in a cell. */
 const FEW = 6;

@@ -1,6 +1,6 @@
 /** The packs that a tree needs, with the lengths of their frames. A number stands for a pack in the chunk table. */
 import type { PackId } from '../../bucket/layout.ts';
-import { HEADER_BYTES } from '../format/sealed-object.ts';
+import { HEADER_BYTES } from './sealed-object.ts';
 
 /** A pack that lies in the bucket. */
 export type Pack = {

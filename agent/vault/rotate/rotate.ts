@@ -13,11 +13,11 @@ import { type KeyId, objectAt, placeOf, prefixes } from '../../bucket/layout.ts'
 import { objectDamaged } from '../errors.ts';
 import { readHead } from '../format/head.ts';
 import { readSummary } from '../format/manifest.ts';
-import type { Random } from '../format/object-ids.ts';
+import type { Random } from '../keys/random.ts';
+import { openSlot, sealSlot } from '../keys/slot.ts';
+import type { TenantKey } from '../keys/tenant-key.ts';
+import { newestGeneration, type VaultKeys, withNewDataKey } from '../keys/vault-keys.ts';
 import { openVault, type Vault } from '../vault.ts';
-import { openSlot, sealSlot } from './slot.ts';
-import type { TenantKey } from './tenant-key.ts';
-import { newestGeneration, type VaultKeys, withNewDataKey } from './vault-keys.ts';
 
 /** What rotating takes. Whoever calls holds the tenant's lease. */
 export type RotatePorts = {

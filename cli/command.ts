@@ -2,9 +2,9 @@
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { z } from 'zod';
-import type { Clients } from '../connection/clients.ts';
-import type { Interrupts } from '../interrupts.ts';
-import type { Output } from '../output/output.ts';
+import type { Clients } from './connection/clients.ts';
+import type { Interrupts } from './interrupts.ts';
+import type { Output } from './output/output.ts';
 
 /** What a command runs in. */
 export interface Context {

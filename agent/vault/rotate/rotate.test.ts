@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { prefixes } from '../../bucket/layout.ts';
+import type { TenantKey } from '../keys/tenant-key.ts';
 import { type MemoryBucket, seededRandom, tenantKey } from '../testing.ts';
 import { History } from '../testing-history.ts';
 import { openVault } from '../vault.ts';
 import { type RotatePorts, rotateTenantKey } from './rotate.ts';
-import type { TenantKey } from './tenant-key.ts';
 
 const [first, second, third] = [tenantKey('first'), tenantKey('second'), tenantKey('third')];
 const random = seededRandom('rotate');
