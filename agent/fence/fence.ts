@@ -26,7 +26,7 @@ import {
 import { type Claimant, LeaseCalls } from './lease-calls.ts';
 import type { LeaseBucket } from './lease-object.ts';
 import type { Epoch } from './lease-record.ts';
-import { lossOf, notHeld } from './losses.ts';
+import { lossOf, notHeld, whyNotYet } from './losses.ts';
 import { Questioner, type Witness } from './questioner.ts';
 import type { Terms } from './terms.ts';
 
@@ -53,7 +53,7 @@ export type FencePorts = {
 };
 
 /** Serving on the coordinator's word, while the bucket is away. */
-type Outage = {
+export type Outage = {
   /** Since the last renewal that came through was sent. */
   readonly lastedMillis: number;
   /** Until OpenClaw begins to end if the bucket stays away, whoever vouches. */
@@ -107,6 +107,12 @@ export class Fence implements Part {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What keeps it from the lease, in words; empty when it has it or is about to. */
+  get whyNotYet(): string {
+    const { lease, trouble } = this.standing;
+    return whyNotYet(lease, trouble, this.#ports.terms);
   }
 
   /** Waits until the lease is held; its epoch. Throws when it is lost instead, and an AbortError on the signal. */

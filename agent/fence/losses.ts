@@ -1,7 +1,8 @@
 /** What a lease that is not held means, in words a person can act on. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import type { Lease } from './lease.ts';
+import type { Lease, Taken } from './lease.ts';
 import type { LeaseRecord } from './lease-record.ts';
+import type { Terms } from './terms.ts';
 
 /** Why whatever needs the lease cannot be done. `where` is the lease's object. */
 export function notHeld(lease: Lease, where: string): OpenCraneError {
@@ -51,6 +52,22 @@ export function lossOf({ loss, by }: Extract<Lease, { state: 'lost' }>, where: s
         mend: 'stop the agent that runs on the copy; this one goes on as another disk',
       });
   }
+}
+
+/** What keeps an agent from the lease that it has not got yet; empty when it is about to take it. `trouble` keeps it from asking. */
+export function whyNotYet(lease: Lease, trouble: OpenCraneError | undefined, terms: Terms): string {
+  const troubled = trouble === undefined ? '' : `${trouble.message}${trouble.mend && `; ${trouble.mend}`}`;
+  return [lease.state === 'taken' ? takeOver(lease, terms) : '', troubled].filter((part) => part !== '').join(': ');
+}
+
+function takeOver({ seen, grantedAt }: Taken, { allowance, ...own }: Terms): string {
+  const record = seen.found?.record;
+  const { ttlMillis, witness } = record ?? own;
+  const unrenewed = `once that lease has not been renewed for ${Math.ceil((ttlMillis * allowance) / 1_000)} s`;
+  const soon = `${holder(record)} has the tenant, which is taken over ${unrenewed}`;
+  if (witness === undefined) return soon;
+  if (grantedAt !== undefined) return `${soon}; the coordinator has given it up`;
+  return `${soon} and the coordinator gives it up, or after ${Math.ceil((witness.outageMillis * allowance) / 60_000)} min`;
 }
 
 function holder(record: LeaseRecord | undefined): string {

@@ -16,7 +16,8 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
-import type { OutageSeen, VaultSeen } from '../health/vault-component.ts';
+import type { Epoch } from '../fence/lease-record.ts';
+import type { VaultSeen } from '../health/vault-component.ts';
 import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import type { Random } from '../vault/keys/random.ts';
@@ -29,12 +30,13 @@ import { SeenLog } from '../vault/snapshot/seen-log.ts';
 import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault/snapshot/snapshotter.ts';
 import { createVault, type Vault } from '../vault/vault.ts';
 import { decideState, readLineage, writeLineage } from './lineage.ts';
+import { outageSeen } from './outage-seen.ts';
 
 /** What living somewhere takes. */
 export type ResidencePorts = {
   readonly bucket: Bucket;
   readonly keyFile: string;
-  readonly fence: Pick<Fence, 'whenHeld' | 'assertHeld' | 'standing' | 'outage' | 'release'>;
+  readonly fence: Pick<Fence, 'whenHeld' | 'whyNotYet' | 'onChange' | 'assertHeld' | 'outage' | 'release'>;
   readonly capture: DatabaseCapture;
   /** The state folder; files beside it in the agent's own folder. */
   readonly folders: { readonly state: string; readonly lineage: string; readonly seenLog: string };
@@ -101,26 +103,15 @@ export class Residence implements Part {
 
   get seen(): VaultSeen {
     if (this.#home === undefined) return this.#seen;
-    const { trouble, ...standing } = this.#home.snapshots.standing;
+    const { fence, pruneTrouble, clock } = this.#ports;
+    const { snapshots, snapshotter } = this.#home;
+    const { trouble, ...standing } = snapshots.standing;
     return {
       state: 'kept',
       ...standing,
       trouble: trouble?.message ?? '',
-      pruneTrouble: this.#ports.pruneTrouble(),
-      outage: this.#outage(this.#home),
-    };
-  }
-
-  #outage({ snapshotter }: Home): OutageSeen | undefined {
-    const { fence, clock } = this.#ports;
-    const { outage } = fence;
-    if (outage === undefined) return undefined;
-    const now = clock.now();
-    const newestAt = snapshotter.newest?.takenAtMillis;
-    return {
-      sinceAt: now - outage.lastedMillis,
-      untilAt: now + outage.leftMillis,
-      newestAgeMillis: newestAt === undefined ? undefined : now - newestAt,
+      pruneTrouble: pruneTrouble(),
+      outage: outageSeen(fence.outage, snapshotter.newest?.takenAtMillis, clock.now()),
     };
   }
 
@@ -156,9 +147,20 @@ export class Residence implements Part {
     this.#movedIn.reject(new DOMException('the agent stops', 'AbortError'));
   }
 
+  async #takeLease(signal: AbortSignal): Promise<Epoch> {
+    const { fence, report } = this.#ports;
+    const off = fence.onChange(() => {
+      const why = fence.whyNotYet;
+      if (why === '') return;
+      report('lease', why);
+      this.#tell({ state: 'waiting', why });
+    });
+    return fence.whenHeld(signal).finally(off);
+  }
+
   async #settle(signal: AbortSignal): Promise<Home> {
-    const { fence, bucket, keyFile, randomBytes } = this.#ports;
-    const epoch = await fence.whenHeld(signal);
+    const { bucket, keyFile, randomBytes } = this.#ports;
+    const epoch = await this.#takeLease(signal);
     this.#tell({ state: 'waiting', why: 'opening the vault' });
     const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
     const pruner = new Pruner(vault);

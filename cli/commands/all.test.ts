@@ -177,14 +177,3 @@ for (const command of commands) {
     assert.throws(() => JSON.parse(ran.out));
   });
 }
-
-test('every use of an example is one that the command takes', async () => {
-  for (const { command } of commands.flatMap(({ examples }) => examples)) {
-    const [line = ''] = command.replace(/^.*?\bopencrane /, '').split(' | ');
-    const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
-      ([, one, two, three]) => one ?? two ?? three ?? '',
-    );
-    const { errors } = await runCli(words.filter((word) => word !== '--').concat('--help'), services);
-    assert.equal(errors, '', command);
-  }
-});

@@ -66,13 +66,22 @@ export function takeStreams(path: string, onCall: (call: StreamCall) => void): S
 
 function begin(call: ServerInterceptingCallInterface, onCall: (call: StreamCall) => void): void {
   let taken: StreamCall | undefined;
+  let ended = false;
   call.start({
     onReceiveMetadata(metadata) {
       taken = new StreamCall(call, metadata);
       onCall(taken);
     },
     onReceiveMessage: (message) => taken?.listener?.onMessage(message),
-    onReceiveHalfClose: () => taken?.listener?.onHalfClose(),
-    onCancel: () => taken?.listener?.onEnd(),
+    onReceiveHalfClose() {
+      // A connection that broke ends its streams first and cancels them in the same turn; nobody is there to be answered.
+      setImmediate(() => {
+        if (!ended) taken?.listener?.onHalfClose();
+      });
+    },
+    onCancel() {
+      ended = true;
+      taken?.listener?.onEnd();
+    },
   });
 }

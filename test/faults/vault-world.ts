@@ -91,9 +91,8 @@ export class VaultWorld {
       assertHeld() {},
       release: async () => {},
       outage: undefined,
-      get standing(): never {
-        throw new Error('nobody asks');
-      },
+      whyNotYet: '',
+      onChange: () => () => {},
     };
     return new Residence({
       bucket: this.bucket,
