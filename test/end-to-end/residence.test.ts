@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -63,10 +64,19 @@ after(async () => {
   removeHome(coordinator.home);
 });
 
-/** The machine is replaced: a new one with the coordinator's database, the bucket and the key. */
-async function anotherMachine(): Promise<void> {
+/** The machine is replaced: a new one with the coordinator's database, the bucket and the key. `died`: the lease is still held. */
+async function anotherMachine({ died = false } = {}): Promise<void> {
   loseDisk(coordinator.home, 'jente');
   coordinator = await startCoordinator(coordinator.home, environment);
+  if (died) {
+    const holder = `${hostname()} (epoch`;
+    await awaitTenant(
+      coordinator.clients,
+      'jente',
+      'told for whose lease it waits',
+      ({ status }) => status?.health?.parts.some(({ message }) => message.includes(holder)) ?? false,
+    );
+  }
   await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
 }
 
@@ -127,7 +137,7 @@ test(`the machine dies ${kills} times under steady writes: at most 5 s of them a
     const diedAt = performance.now();
     await killEverything(coordinator.home);
     await done;
-    await anotherMachine();
+    await anotherMachine({ died: kill === 0 });
     const there = await numbersThere();
     for (const [number, at] of answered) {
       if (there.has(number)) continue;
