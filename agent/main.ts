@@ -235,7 +235,7 @@ async function start(
     mayPrune: () => !exchanging && journal.entry === undefined,
     pinned,
     onChange: () => observer.look(),
-    report: createReporter('boot', report, clock),
+    report: createReporter('residence', report, clock),
     onLost,
     log,
   });

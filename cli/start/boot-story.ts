@@ -13,6 +13,9 @@ import { welcome } from './welcome.ts';
 /** Phases that a person should know of, unless a step that shows is about to mend them; the others show as steps. */
 const noteworthy = new Set<Phase>([Phase.DEGRADED, Phase.DISCONNECTED, Phase.DELETING]);
 
+/** Operations of an agent that end when its tenant is ready. */
+const untilReady: ReadonlySet<string> = new Set(['residence', 'boot']);
+
 /** A listener that shows what it is told. */
 export class BootStory implements TenantListener {
   readonly #clients: Clients;
@@ -33,7 +36,7 @@ export class BootStory implements TenantListener {
   }
 
   progress(tenant: string, heard: Heard): void {
-    if (heard.operation === 'boot' && this.#ready.has(tenant)) return; // late news of what was welcomed already
+    if (untilReady.has(heard.operation) && this.#ready.has(tenant)) return; // late news of what was welcomed already
     this.#view.heard(tenant, heard);
     if (heard.finished) this.#view.settle(tenant);
   }

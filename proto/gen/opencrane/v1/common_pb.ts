@@ -271,7 +271,7 @@ export const ComponentSchema: GenMessage<Component> = /*@__PURE__*/
  */
 export type Progress = Message<"opencrane.v1.Progress"> & {
   /**
-   * What is under way: `boot`, `upgrade`, `build`, `vault`.
+   * What is under way: `residence` (until the tenant's state is on the agent's disk), `boot`, `upgrade`, `build`, `vault`.
    *
    * @generated from field: string operation = 1;
    */
