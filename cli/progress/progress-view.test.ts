@@ -50,6 +50,19 @@ test('in a pipe: a line when a step begins, one when it ends with bytes and seco
   assert.equal(take(), '');
 });
 
+test('a step of which nothing is heard but its begin goes on by itself, and ends when all is settled', () => {
+  const { view, clock, take } = viewOn(false);
+  view.heard('jente', word('start', 3));
+  take();
+  clock.advance(6_000);
+  view.heard('jente', word('start', 3)); // the same word again, from a stream that was cut
+  assert.match(take(), /^jente … start +6\.0 s +start\n$/);
+  clock.advance(2_500);
+  view.settle('jente');
+  assert.match(take(), /^jente ✔ start +8\.5 s +start\n$/);
+  view.close();
+});
+
 test('a failed step says why', () => {
   const { view, take } = viewOn(false);
   view.heard('', word('start', 0));

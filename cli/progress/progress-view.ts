@@ -6,7 +6,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import type { LiveArea } from '../output/live-area.ts';
 import type { Output } from '../output/output.ts';
 import { stepLine } from './step-line.ts';
-import { allDone, type Heard, hear, type Step } from './steps.ts';
+import { allDone, type Heard, hear, isNews, type Step } from './steps.ts';
 
 /** How often a terminal is drawn again. */
 const FRAME_MILLIS = 120;
@@ -14,6 +14,7 @@ const FRAME_MILLIS = 120;
 /** How often a long step says in a pipe that it goes on. */
 const LINE_MILLIS = 5_000;
 
+/** `heardAt` is when the last step's time was news: what is shown of a step that runs goes on from there. */
 type Shown = { readonly steps: readonly Step[]; readonly heardAt: number; readonly printedAt: number };
 
 /** The view. `close` must be called: a terminal's drawing keeps a timer. */
@@ -36,7 +37,8 @@ export class ProgressView {
     const steps = hear(before?.steps ?? [], heard);
     if (steps === before?.steps) return;
     const now = this.#clock.monotonic();
-    const shown = { steps, heardAt: now, printedAt: before?.printedAt ?? now };
+    const heardAt = before === undefined || isNews(steps, before.steps) ? now : before.heardAt;
+    const shown = { steps, heardAt, printedAt: before?.printedAt ?? now };
     this.#shown.set(tenant, this.#area ? shown : this.#print(tenant, before?.steps ?? [], shown));
     if (this.#area) this.#animate();
   }
@@ -50,7 +52,7 @@ export class ProgressView {
   settle(tenant: string): void {
     const shown = this.#shown.get(tenant);
     if (shown === undefined) return;
-    const steps = allDone(shown.steps);
+    const steps = allDone(shown.steps, this.#clock.monotonic() - shown.heardAt);
     this.#shown.delete(tenant);
     if (!this.#area) {
       this.#print(tenant, shown.steps, { ...shown, steps });
@@ -104,7 +106,7 @@ export class ProgressView {
     for (const [index, step] of shown.steps.entries()) {
       const news = step.state !== before[index]?.state || (step.state === 'running' && now - printedAt >= LINE_MILLIS);
       if (!news) continue;
-      this.#output.line(this.#line(tenant, step));
+      this.#output.line(this.#line(tenant, step, now - shown.heardAt));
       printedAt = now;
     }
     return { ...shown, printedAt };

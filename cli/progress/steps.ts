@@ -46,9 +46,14 @@ export function hear(steps: readonly Step[], heard: Heard): readonly Step[] {
   return [...closed(steps, elapsed), begun(heard, elapsed)];
 }
 
-/** The steps when it is known that all of them are over. */
-export function allDone(steps: readonly Step[]): readonly Step[] {
-  return closed(steps, steps.at(-1)?.last ?? 0);
+/** The steps when it is known that all of them are over, so long after the last news of them. */
+export function allDone(steps: readonly Step[], sinceMillis: number): readonly Step[] {
+  return closed(steps, (steps.at(-1)?.last ?? 0) + sinceMillis);
+}
+
+/** Whether what was heard last says more than what was heard before: a word that comes again does not. */
+export function isNews(steps: readonly Step[], before: readonly Step[]): boolean {
+  return steps.length !== before.length || steps.at(-1)?.last !== before.at(-1)?.last;
 }
 
 /** A word about an operation that is over, unless it is about a later step of it or a new run of it. */

@@ -55,7 +55,7 @@ export async function startOpenCrane(home: string, environment: NodeJS.ProcessEn
   );
   return {
     readyMillis: performance.now() - began,
-    steps: allDone(steps),
+    steps: allDone(steps, 0),
     coordinatorPid,
     gatewayPid,
     async stop() {
