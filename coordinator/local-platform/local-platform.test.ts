@@ -63,6 +63,21 @@ test('a tenant gets private folders, secrets, a token, a port and two processes,
   assert.match(readFileSync(layout.log('launcher'), 'utf8'), /ended\n$/, 'it was told, not killed');
 });
 
+test('agents are told where their tenant lives, and which snapshots to keep', {
+  skip: process.platform === 'linux' ? false : 'only Linux tells the environment of a process',
+}, async () => {
+  const home = newHome();
+  const settings = { buckets: 'gs://acme-{tenant}', retention: 'all=2d,hourly=7d,daily=90d' };
+  const platform = standInPlatform(home, undefined, undefined, settings);
+  await platform.ensure('jente');
+  const { agent } = await bothUp(home, 'jente');
+  const environment = readFileSync(`/proc/${agent}/environ`, 'utf8').split('\0');
+  assert.ok(environment.includes('OPENCRANE_BUCKET=gs://acme-jente'));
+  assert.ok(environment.includes('OPENCRANE_RETENTION=all=2d,hourly=7d,daily=90d'));
+  await platform.stop(patient);
+  await assertNothingRuns(home, 'jente');
+});
+
 test('agents are told to keep little memory; launchers, whose environment OpenClaw gets, are not', {
   skip: process.platform === 'linux' ? false : 'only Linux tells the environment of a process',
 }, async () => {

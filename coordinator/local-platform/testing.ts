@@ -6,12 +6,17 @@ import { type Clock, systemClock } from '@opencrane/kit/clock.ts';
 import { processExists } from '@opencrane/kit/lifecycle.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { tenantLayout } from './layout.ts';
-import { LocalPlatform } from './local-platform.ts';
+import { LocalPlatform, type LocalPlatformOptions } from './local-platform.ts';
 
 const standIn = fileURLToPath(new URL('./stand-in.ts', import.meta.url));
 
 /** A platform whose agents and launchers are stand-ins. */
-export function standInPlatform(home: string, address = '127.0.0.1:1', clock: Clock = systemClock): LocalPlatform {
+export function standInPlatform(
+  home: string,
+  address = '127.0.0.1:1',
+  clock: Clock = systemClock,
+  settings: Partial<Pick<LocalPlatformOptions, 'buckets' | 'retention'>> = {},
+): LocalPlatform {
   return new LocalPlatform({
     home,
     agentAddress: () => address,
@@ -27,6 +32,7 @@ export function standInPlatform(home: string, address = '127.0.0.1:1', clock: Cl
     logLevel: 'info',
     clock,
     random: () => 0.01,
+    ...settings,
     log: createLogger({ program: 'test', level: 'silent' }),
   });
 }
