@@ -5,7 +5,6 @@ import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import type { Lifecycle } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
-import type { ReportProgress } from '../appliers/applier.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import { objectAt } from '../bucket/layout.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -18,6 +17,7 @@ import type { TenantFolders } from '../folders.ts';
 import { bootClock } from '../launcher/boot-clock.ts';
 import { isLauncherAway, type LauncherClient } from '../launcher/client.ts';
 import type { AgentSettings } from '../settings.ts';
+import type { Reporter } from '../supervise/progress.ts';
 import { readHead } from '../vault/format/head.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
 import { PruneLoop } from '../vault/schedule/prune-loop.ts';
@@ -42,7 +42,7 @@ export type ResidenceSurroundings = {
   /** Snapshots that are kept at any age. */
   readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
   readonly onChange: () => void;
-  readonly report: ReportProgress;
+  readonly report: Reporter;
   /** Called once, when another may run the tenant from now on. */
   readonly onLost: (why: unknown) => void;
   readonly log: Logger;

@@ -60,7 +60,7 @@ test('an idle tenant writes nothing but its lease, with a database open and file
     mayCapture: () => true,
     pruneTrouble: () => '',
     onChange() {},
-    report() {},
+    report: Object.assign(() => {}, { finish() {} }),
     onStep(step) {
       if (step === 'snapshot:scanned') looks.push(step);
     },

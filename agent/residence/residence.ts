@@ -13,11 +13,11 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import type { ReportProgress } from '../appliers/applier.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
 import type { Epoch } from '../fence/lease-record.ts';
 import type { VaultSeen } from '../health/vault-component.ts';
+import type { Reporter } from '../supervise/progress.ts';
 import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import type { Random } from '../vault/keys/random.ts';
@@ -49,7 +49,8 @@ export type ResidencePorts = {
   readonly pruneTrouble: () => string;
   /** Told when what `seen` says may have changed. */
   readonly onChange: () => void;
-  readonly report: ReportProgress;
+  /** Finished when the tenant is at home. */
+  readonly report: Reporter;
   /** Awaited at steps, as `boot:STEP`, `restore:STEP`, `snapshot:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly clock: Clock;
@@ -137,6 +138,7 @@ export class Residence implements Part {
       try {
         this.#home = await this.#settle(signal);
         this.#movedIn.resolve(this.#home);
+        this.#ports.report.finish();
         this.#ports.onChange();
         return;
       } catch (cause) {
@@ -272,10 +274,12 @@ export class Residence implements Part {
   }
 
   async #wait(cause: unknown, failures: number): Promise<void> {
-    const { clock, random, log } = this.#ports;
+    const { clock, random, report, log } = this.#ports;
     const error = toOpenCraneError(cause, 'moving in');
     log.warn({ err: error }, 'moving in failed; it is tried again');
-    this.#tell({ state: 'waiting', why: `${error.message}${error.mend && `; ${error.mend}`}` });
+    const why = `${error.message}${error.mend && `; ${error.mend}`}`;
+    report('restore', why);
+    this.#tell({ state: 'waiting', why });
     await clock.sleep(backoffMillis(failures, RETRY, random) + 100, this.#stop.signal).catch(() => {});
   }
 

@@ -1,9 +1,9 @@
 /** Carries out the coordinator's orders about the vault, on the vault and the state that this agent lives with. */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { VaultCommand, VaultResult } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
-import type { ReportProgress } from '../appliers/applier.ts';
 import type { ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
+import type { Reporter } from '../supervise/progress.ts';
 import { carryOutVaultCommand } from '../vault/commands/carry-out.ts';
 import type { Retention } from '../vault/prune/retention.ts';
 import { writeLineage } from './lineage.ts';
@@ -21,7 +21,7 @@ export type VaultOrdersPorts = {
   readonly exchange: (work: () => Promise<void>, signal: AbortSignal) => Promise<{ readonly downtimeMillis: number }>;
   /** Takes the archive that the order of this id asked for. */
   readonly sendArchive: (commandId: string, pieces: AsyncIterable<Uint8Array>) => Promise<void>;
-  readonly report: () => ReportProgress & { finish(failure?: string): void };
+  readonly report: () => Reporter;
   /** Awaited at steps of what is carried out. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly newId: () => string;

@@ -38,7 +38,8 @@ export class BootStory implements TenantListener {
   progress(tenant: string, heard: Heard): void {
     if (untilReady.has(heard.operation) && this.#ready.has(tenant)) return; // late news of what was welcomed already
     this.#view.heard(tenant, heard);
-    if (heard.finished) this.#view.settle(tenant);
+    // Moving in may end while a bundle is built for the tenant: that goes on.
+    if (heard.finished && heard.operation !== 'residence') this.#view.settle(tenant);
   }
 
   async changed(tenant: Tenant, before: Tenant | undefined): Promise<void> {

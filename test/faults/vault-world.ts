@@ -105,7 +105,7 @@ export class VaultWorld {
       mayCapture: () => false,
       pruneTrouble: () => '',
       onChange() {},
-      report() {},
+      report: Object.assign(() => {}, { finish() {} }),
       onStep,
       clock: systemClock,
       random: Math.random,

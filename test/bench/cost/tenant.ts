@@ -58,7 +58,7 @@ export async function startTenant(state: string, folder: string, address: string
     mayCapture: () => true,
     pruneTrouble: () => '',
     onChange() {},
-    report() {},
+    report: Object.assign(() => {}, { finish() {} }),
     onStep(step) {
       if (step === 'snapshot:head') snapshots += 1;
     },
