@@ -168,21 +168,30 @@ test('a platform that is killed leaves its tenants running, and the next one fin
   });
 });
 
-test('an agent that dials a coordinator that is gone is replaced; the launcher, and OpenClaw with it, stays', async () => {
-  const home = newHome();
-  await runHost(home, 'jente', async (child) => {
-    const before = await bothUp(home, 'jente');
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    const platform = standInPlatform(home, '127.0.0.1:2');
-    await platform.ensure('jente');
-    const now = await bothUp(home, 'jente');
-    assert.notEqual(now.agent, before.agent);
-    assert.equal(now.launcher, before.launcher);
-    await platform.stop(patient);
-    await assertNothingRuns(home, 'jente');
+const changes = [
+  { reason: 'another address to dial', address: '127.0.0.1:2', settings: {} },
+  { reason: 'another database that vouches', address: undefined, settings: { witnessId: 'a restored one' } },
+  { reason: 'another bucket', address: undefined, settings: { buckets: 'gs://acme-{tenant}' } },
+  { reason: 'another retention', address: undefined, settings: { retention: 'all=2d,hourly=7d,daily=90d' } },
+];
+
+for (const { reason, address, settings } of changes) {
+  test(`after a crash, ${reason}: the agent is replaced; the launcher, and OpenClaw with it, stays`, async () => {
+    const home = newHome();
+    await runHost(home, 'jente', async (child) => {
+      const before = await bothUp(home, 'jente');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const platform = standInPlatform(home, address, undefined, settings);
+      await platform.ensure('jente');
+      const now = await bothUp(home, 'jente');
+      assert.notEqual(now.agent, before.agent);
+      assert.equal(now.launcher, before.launcher);
+      await platform.stop(patient);
+      await assertNothingRuns(home, 'jente');
+    });
   });
-});
+}
 
 test('a delete that a crash cut off stops what still runs before it takes the data away', async () => {
   const home = newHome();

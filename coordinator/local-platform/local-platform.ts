@@ -149,8 +149,10 @@ export class LocalPlatform implements Platform, Part {
     const tools = { clock, random, log: this.#options.log.child({ tenant }) };
     const layout = this.#layout(tenant);
     const address = this.#options.agentAddress();
-    // An agent dials the coordinator it was started by. The launcher dials nobody, and OpenClaw would end with it.
-    const startedWith = { file: layout.agentStartedWith, value: address };
+    // An agent that was told something else by a coordinator that is gone is replaced. The launcher is not: OpenClaw would end with it.
+    const { witnessId, retention } = this.#options;
+    const told = [address, witnessId, this.#bucket(tenant, layout), retention ?? ''];
+    const startedWith = { file: layout.agentStartedWith, value: told.join(' ') };
     return new TenantPrograms({
       tenant,
       agent: new Program({ ...this.#spec(layout, 'agent', { tenant, port, address }), startedWith }, tools),
@@ -165,7 +167,7 @@ export class LocalPlatform implements Platform, Part {
     program: 'agent' | 'launcher',
     { tenant, port, address }: { readonly tenant: string; readonly port: number; readonly address: string },
   ): ProgramSpec {
-    const { home, commands, environment, logLevel, buckets, retention } = this.#options;
+    const { home, commands, environment, logLevel, retention } = this.#options;
     const handedDown = Object.entries(environment).filter(([name]) => !withheld.test(name));
     return {
       name: program,
@@ -177,7 +179,7 @@ export class LocalPlatform implements Platform, Part {
         OPENCRANE_RUNTIMES: join(home, 'runtimes'),
         OPENCRANE_COORDINATOR: address,
         OPENCRANE_TOKEN_FILE: layout.agentToken,
-        OPENCRANE_BUCKET: buckets?.replaceAll('{tenant}', tenant) ?? layout.bucket,
+        OPENCRANE_BUCKET: this.#bucket(tenant, layout),
         OPENCRANE_KEY_FILE: layout.key,
         ...(retention !== undefined && { OPENCRANE_RETENTION: retention }),
         OPENCRANE_WITNESS: this.#options.witnessId,
@@ -192,6 +194,10 @@ export class LocalPlatform implements Platform, Part {
       marks: layout[program],
       stopMillis: STOP_MILLIS[program],
     };
+  }
+
+  #bucket(tenant: string, layout: TenantLayout): string {
+    return this.#options.buckets?.replaceAll('{tenant}', tenant) ?? layout.bucket;
   }
 
   #layout(tenant: string): TenantLayout {
