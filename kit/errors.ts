@@ -55,6 +55,11 @@ export function toOpenCraneError(thrown: unknown, doing: string): OpenCraneError
   return new OpenCraneError('internal', 'internal', `${doing}: ${messageOf(thrown)}`, { cause: thrown });
 }
 
+/** What went wrong and how to mend it, for a place that has one line. */
+export function inOneLine({ message, mend }: OpenCraneError): string {
+  return mend === '' ? message : `${message}; ${mend}`;
+}
+
 /** Whether a thrown value only says that its AbortSignal fired. */
 export function isAbort(thrown: unknown): boolean {
   return (

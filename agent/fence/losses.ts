@@ -1,5 +1,5 @@
 /** What a lease that is not held means, in words a person can act on. */
-import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { inOneLine, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Lease, Taken } from './lease.ts';
 import type { LeaseRecord } from './lease-record.ts';
 import type { Terms } from './terms.ts';
@@ -56,7 +56,7 @@ export function lossOf({ loss, by }: Extract<Lease, { state: 'lost' }>, where: s
 
 /** What keeps an agent from the lease that it has not got yet; empty when it is about to take it. `trouble` keeps it from asking. */
 export function whyNotYet(lease: Lease, trouble: OpenCraneError | undefined, terms: Terms): string {
-  const troubled = trouble === undefined ? '' : `${trouble.message}${trouble.mend && `; ${trouble.mend}`}`;
+  const troubled = trouble === undefined ? '' : inOneLine(trouble);
   return [lease.state === 'taken' ? takeOver(lease, terms) : '', troubled].filter((part) => part !== '').join(': ');
 }
 

@@ -10,7 +10,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { backoffMillis } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { inOneLine, isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
@@ -277,7 +277,7 @@ export class Residence implements Part {
     const { clock, random, report, log } = this.#ports;
     const error = toOpenCraneError(cause, 'moving in');
     log.warn({ err: error }, 'moving in failed; it is tried again');
-    const why = `${error.message}${error.mend && `; ${error.mend}`}`;
+    const why = inOneLine(error);
     report('restore', why);
     this.#tell({ state: 'waiting', why });
     await clock.sleep(backoffMillis(failures, RETRY, random) + 100, this.#stop.signal).catch(() => {});

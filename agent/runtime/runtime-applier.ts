@@ -5,7 +5,7 @@
  */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { parseDigest } from '@opencrane/kit/digest.ts';
-import { isAbort, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { inOneLine, isAbort, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Offer, RuntimePayload } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -55,7 +55,7 @@ export class RuntimeApplier implements Applier {
     } catch (cause) {
       if (signal.aborted || isAbort(cause) || this.cutOff() || !(cause instanceof OpenCraneError)) throw cause;
       this.#ports.log.warn({ err: cause, version: payload.version }, 'a runtime was refused');
-      return failed(cause.reason, cause.mend ? `${cause.message}; ${cause.mend}` : cause.message, cause.field);
+      return failed(cause.reason, inOneLine(cause), cause.field);
     }
   }
 

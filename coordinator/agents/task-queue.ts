@@ -1,6 +1,6 @@
 /** Work that is done one piece after the other, in the order in which it came. */
 
-/** Is told of every piece, before the next begins. */
+/** Is told of every piece, before the next begins. Must not throw: the queue would stand still. */
 export type TaskListener = {
   done(): void;
   /** `done` follows. */

@@ -1,5 +1,7 @@
 /** The agent plane against agents that say right and wrong things, over real connections. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { ConnectRequestSchema, GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
@@ -297,7 +299,40 @@ test('an agent that closes its side is let go', () =>
     const agent = await welcomed(connect());
     agent.call.end();
     assert.equal(await agent.ended(), 'ok');
+    await awaitFact('it was told', () => world.observer.log.includes('disconnected jente: closed by the agent'));
   }));
+
+test('a connection that breaks is lost: nobody has closed it', () =>
+  withAgents(async () => {
+    const wire = await startWire(Number(world.address.split(':')[1]));
+    const agent = await welcomed(new RawAgent(wire.address));
+    wire.cut();
+    await agent.ended();
+    await awaitFact('it was told', () => world.observer.log.includes('disconnected jente: connection lost'));
+    agent.close();
+    await wire.stop();
+  }));
+
+/** A way to the coordinator that can be cut. */
+async function startWire(port: number) {
+  const sockets: Socket[] = [];
+  const server = createServer((near) => {
+    const far = connectTo({ port, host: '127.0.0.1' });
+    for (const socket of [near, far]) sockets.push(socket.on('error', () => {}));
+    near.pipe(far).pipe(near);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return {
+    address: `127.0.0.1:${address.port}`,
+    cut() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+    stop: () => new Promise<void>((resolve) => void server.close(() => resolve())),
+  };
+}
 
 test('a command is carried out, fails in the words of the agent, or is lost with the connection', () =>
   withAgents(async (connect) => {
