@@ -115,7 +115,10 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     this.#unsubscribe = desired.onChange((tenants) => {
       for (const session of this.#sessions.select(tenants)) this.#dispatch.refresh(session);
     });
-    this.#sweeping = this.#sessions.sweepUntil(this.#stopping.signal, () => this.#dispatch.retry());
+    this.#sweeping = this.#sessions.sweepUntil(this.#stopping.signal, () => {
+      this.#dispatch.retry();
+      this.#listener.sweep(inSweeps(this.#silentConnectionMillis()));
+    });
   }
 
   /** Takes no new agents, says goodbye to those there are, in batches, and cuts off who has not left in time. */
@@ -201,11 +204,17 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     return 500 + this.#options.random() * spread;
   }
 
+  /** Longer than a session takes to give up its agent, say goodbye and wait for the end. */
+  #silentConnectionMillis(): number {
+    const { silentConnectionMillis, helloMillis, endingMillis } = this.#limits;
+    const sessions = silenceMillis(heartbeatIntervalMillis(this.#sessions.count));
+    return Math.max(silentConnectionMillis, sessions + helloMillis + endingMillis);
+  }
+
   #makeHost(metrics: SessionHost['metrics'], requests: RuntimeRequests): SessionHost {
     const { verifier, observer, clock, log, random, newId } = this.#options;
     const limits = this.#limits;
     const sessions = this.#sessions;
-    const inSweeps = (millis: number) => Math.ceil(millis / SWEEP_MILLIS);
     const heartbeatMillis = () => heartbeatIntervalMillis(sessions.count);
     let welcomes = welcomesAt(0);
     const current = () => {
@@ -238,6 +247,10 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
       socketOf: (peer) => this.#listener.socketOf(peer),
     };
   }
+}
+
+function inSweeps(millis: number): number {
+  return Math.ceil(millis / SWEEP_MILLIS);
 }
 
 function vaultResult(tenant: string, { vault }: CommandResult): VaultResult {

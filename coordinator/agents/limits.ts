@@ -10,6 +10,8 @@ export type AgentPlaneLimits = {
   readonly helloMillis: number;
   /** From the last word to the end of the stream; then the connection is cut. */
   readonly endingMillis: number;
+  /** How long a connection without a session may be silent; one with a session has at least what its session has. */
+  readonly silentConnectionMillis: number;
   /** Age at which streams are renewed, jittered by a tenth, so that load spreads over replicas. */
   readonly maxAgeMillis: number;
   /** Largest message of an agent; health trees and receipts are a few KB. */
@@ -27,6 +29,7 @@ export const defaultLimits: AgentPlaneLimits = {
   admission: { perSecond: 500, burst: 1_000 },
   helloMillis: 10_000,
   endingMillis: 5_000,
+  silentConnectionMillis: 60_000,
   maxAgeMillis: 45 * 60_000,
   maxMessageBytes: 1024 * 1024,
   blobReaders: 32,
@@ -35,15 +38,12 @@ export const defaultLimits: AgentPlaneLimits = {
 };
 
 /**
- * The same for grpc-js. Its own maximum age stays off: sessions and blob calls end themselves and cut who does not
- * follow, and a timer of its own length per connection makes Node's timer queue the dearest part of a storm.
+ * The same for grpc-js. Its own maximum age, keepalive and idle times stay off: sessions and blob calls end themselves
+ * and cut who does not follow, the listener cuts who is silent, and timers of every connection are dear in a storm.
  */
 export function grpcOptions(limits: AgentPlaneLimits): ServerOptions {
   return {
     'grpc.max_receive_message_length': limits.maxMessageBytes,
-    'grpc.keepalive_time_ms': 45_000,
-    'grpc.keepalive_timeout_ms': 20_000,
-    'grpc.max_connection_idle_ms': 60_000,
     'grpc.max_concurrent_streams': 100,
     'grpc.enable_channelz': 0,
   };

@@ -5,10 +5,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 
+/** A connection, and how much was heard of it when somebody looked last. */
+type Connection = { readonly socket: Socket; bytesHeard: number; silentSweeps: number };
+
 /** The listening socket and the connections it has accepted. */
 export class Listener {
   readonly #server: Server;
-  readonly #sockets = new Map<string, Socket>();
+  readonly #connections = new Map<string, Connection>();
   /** Where all connections arrive, as Node remembers it of a socket that was asked (`_sockname` in lib/net.js). */
   #local = {};
 
@@ -18,8 +21,8 @@ export class Listener {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`;
       // grpc-js asks every connection where it arrived: a system call each, a twentieth of what a storm costs.
       Object.assign(socket, { _sockname: this.#local });
-      this.#sockets.set(peer, socket);
-      socket.once('close', () => this.#sockets.delete(peer));
+      this.#connections.set(peer, { socket, bytesHeard: 0, silentSweeps: 0 });
+      socket.once('close', () => this.#connections.delete(peer));
       socket.on('error', ignore);
       inject(socket);
     });
@@ -42,7 +45,21 @@ export class Listener {
 
   /** The connection of a call, by what its `getPeer` says. */
   socketOf(peer: string): Socket | undefined {
-    return this.#sockets.get(peer);
+    return this.#connections.get(peer)?.socket;
+  }
+
+  /**
+   * Cuts connections that were silent for more than this many sweeps: their peer is gone, or holds them without a use.
+   * One look at all of them in place of grpc-js's keepalive and idle timers, of which each connection would have two.
+   */
+  sweep(patience: number): void {
+    for (const connection of this.#connections.values()) {
+      const { bytesRead } = connection.socket;
+      if (bytesRead !== connection.bytesHeard) {
+        connection.bytesHeard = bytesRead;
+        connection.silentSweeps = 0;
+      } else if (++connection.silentSweeps > patience) connection.socket.destroy();
+    }
   }
 
   /** Accepts no further connection. */
@@ -52,8 +69,8 @@ export class Listener {
 
   /** Cuts every connection and resolves when none is left. */
   async cutAll(): Promise<void> {
-    const closed = [...this.#sockets.values()].map(
-      (socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()).destroy()),
+    const closed = [...this.#connections.values()].map(
+      ({ socket }) => new Promise<void>((resolve) => void socket.once('close', () => resolve()).destroy()),
     );
     await Promise.all(closed);
   }

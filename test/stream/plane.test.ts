@@ -1,5 +1,6 @@
 /** The agent plane as a whole: time, storms, shutdown, and what comes over a bare socket. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { test } from 'node:test';
@@ -56,6 +57,11 @@ async function pass(clock: ManualClock, millis: number): Promise<void> {
   }
 }
 
+async function offersSent({ registry }: TestPlane): Promise<number> {
+  const text = await registry.getSingleMetricAsString('opencrane_agent_offers_sent_total');
+  return Number(/\} (\d+)$/m.exec(text)?.[1]);
+}
+
 async function welcomed(world: TestPlane, tenant = 'jente'): Promise<RawAgent> {
   const agent = new RawAgent(world.address, { tenant });
   agent.hello();
@@ -91,6 +97,32 @@ test('who falls silent is sent away, who gives signs of life is not', () => {
     assert.equal(await silent.ended(), 'ok');
     assert.equal(alive.status, undefined);
     silent.close();
+    alive.close();
+  });
+});
+
+test('a connection that is silent and has no session is cut after a minute, with or without HTTP/2 on it', () => {
+  const clock = new ManualClock(Date.now());
+  return withPlane({ clock }, async (world) => {
+    const { hostname: host, port } = new URL(`http://${world.address}`);
+    const [mute, http2] = [connectTcp(Number(port), host), connectHttp2(`http://${world.address}`)];
+    const closed = new Set<string>();
+    mute.once('close', () => closed.add('mute'));
+    http2.once('close', () => closed.add('http2'));
+    http2.on('error', () => {});
+    mute.on('error', () => {}).resume();
+    await once(http2, 'remoteSettings');
+    const alive = await welcomed(world);
+    for (let passed = 0; passed < 60_000; passed += 15_000) {
+      const beats = alive.all('welcome').length;
+      alive.say({ case: 'heartbeat', value: {} });
+      await alive.hear('welcome', beats + 1);
+      await pass(clock, 15_000);
+      assert.deepEqual([...closed], []);
+    }
+    await pass(clock, 5_000);
+    await awaitFact('both are cut', () => closed.size === 2, quick);
+    assert.equal(alive.status, undefined);
     alive.close();
   });
 });
@@ -135,9 +167,16 @@ test('a reader that is stuck in its goodbye is cut off', () => {
     const agent = await welcomed(world);
     await agent.hear('offer');
     agent.call.pause();
-    for (let revision = 2n; revision < 30n; revision += 1n) {
+    // The client reads ahead until it holds enough; what is offered then stays on its way, as large as it is.
+    const { readableHighWaterMark: enough } = agent.call;
+    for (let revision = 2n, held = 0; held <= enough; held += 1, revision += 1n) {
       world.desired.set('jente', configOffer(revision, `{"a":"${'x'.repeat(200_000)}${revision}"}`));
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await awaitFact(
+        `offer ${revision} is on its way`,
+        async () => (await offersSent(world)) >= Number(revision),
+        quick,
+      );
+      if (held < enough) await awaitFact(`offer ${revision} is held`, () => agent.call.readableLength > held, quick);
     }
     await pass(clock, 45_000); // silent
     assert.equal(world.plane.openStreams, 1, 'its goodbye waits behind what it does not read');

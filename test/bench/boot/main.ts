@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { tenantFolders } from '@opencrane/agent/folders.ts';
 import type { Step } from '@opencrane/cli/progress/steps.ts';
 import { residentBytes } from '../../fixtures/processes.ts';
-import { median } from '../stream/run.ts';
+import { median } from '../median.ts';
 import { startByHand } from './by-hand.ts';
 import { benchMounted, TIMES_FASTER } from './mounted.ts';
 import { startOpenCrane } from './opencrane.ts';
