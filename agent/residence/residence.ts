@@ -6,8 +6,6 @@
  * At home, every change is in the bucket seconds later. Whatever fails on the way in is tried again: a bucket that is away
  * makes a tenant wait, never start on a state of which it is not known whether it is the newest.
  */
-import { existsSync, readdirSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { backoffMillis } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { inOneLine, isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
@@ -18,18 +16,15 @@ import type { Fence } from '../fence/fence.ts';
 import type { Epoch } from '../fence/lease-record.ts';
 import type { VaultSeen } from '../health/vault-component.ts';
 import type { Reporter } from '../supervise/progress.ts';
-import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import type { Random } from '../vault/keys/random.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
 import { Pruner } from '../vault/prune/prune.ts';
-import { restore } from '../vault/restore/restore.ts';
 import { SnapshotLoop } from '../vault/schedule/snapshot-loop.ts';
 import type { DatabaseCapture } from '../vault/snapshot/database-source.ts';
-import { SeenLog } from '../vault/snapshot/seen-log.ts';
 import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault/snapshot/snapshotter.ts';
 import { createVault, type Vault } from '../vault/vault.ts';
-import { decideState, readLineage, writeLineage } from './lineage.ts';
+import { bringState } from './bring-state.ts';
 import { outageSeen } from './outage-seen.ts';
 
 /** What living somewhere takes. */
@@ -166,63 +161,11 @@ export class Residence implements Part {
     this.#tell({ state: 'waiting', why: 'opening the vault' });
     const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
     const pruner = new Pruner(vault);
-    await pruner.reading(() => this.#bringState(vault, epoch, signal));
+    await pruner.reading(() => bringState(this.#ports, vault, epoch, () => this.#tell({ state: 'restoring' }), signal));
     const snapshotter = await this.#openSnapshots(vault, epoch, signal);
     const snapshots = this.#follow(snapshotter);
     snapshots.start();
     return { vault, pruner, snapshotter, snapshots };
-  }
-
-  async #bringState(vault: Vault, epoch: number, signal: AbortSignal): Promise<void> {
-    const { folders, fence, onStep } = this.#ports;
-    const head = await checkedHead(vault, signal);
-    const lineage = await readLineage(folders.lineage);
-    const decision = decideState({
-      lineage,
-      vault: vault.keys.vaultId,
-      epoch,
-      hasState: hasEntries(folders.state),
-      head: head && { epoch: head.epoch, hasSnapshot: head.newest !== undefined },
-    });
-    const restoring = decision === 'restore';
-    const aside = restoring && lineage?.aside === true;
-    const remember = (now: { readonly restoring: boolean; readonly aside: boolean }) =>
-      writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, ...now });
-    await remember({ restoring, aside });
-    await onStep('boot:decided');
-    fence.assertHeld();
-    const { newest } = await adoptHead(vault, epoch, signal);
-    await onStep('boot:adopted');
-    if (!restoring || newest === undefined) return;
-    this.#tell({ state: 'restoring' });
-    await this.#clearPlace(aside);
-    await remember({ restoring, aside: true });
-    await this.#restore(vault, newest, signal);
-    await remember({ restoring: false, aside: false });
-    await onStep('boot:restored');
-  }
-
-  /** What was on this disk is kept beside, until that happens again: its last seconds may be nowhere else. */
-  async #clearPlace(isAside: boolean): Promise<void> {
-    const { folders, onStep, log } = this.#ports;
-    if (isAside) await rm(folders.state, { recursive: true, force: true }); // of a restore that was cut off
-    if (!hasEntries(folders.state)) return;
-    const leftBehind = `${folders.state}.left-behind`;
-    await rm(leftBehind, { recursive: true, force: true });
-    await rename(folders.state, leftBehind);
-    await onStep('boot:aside');
-    log.warn({ leftBehind }, 'another machine wrote since; the state that was here is kept beside');
-  }
-
-  async #restore(
-    vault: Vault,
-    snapshot: Parameters<typeof restore>[1]['snapshot'],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { folders, clock, onStep, report } = this.#ports;
-    const onProgress = (done: number, total: number) => report('restore', 'bringing the state back', done, total);
-    const { seen } = await restore(vault, { snapshot, target: folders.state }, { clock, onStep, onProgress }, signal);
-    if (seen) await new SeenLog(folders.seenLog, vault.keys.vaultId, folders.state).write(seen);
   }
 
   #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
@@ -297,8 +240,4 @@ function openclawLock<Lock>(take: () => Lock): Lock | undefined {
     if (cause instanceof OpenCraneError && cause.reason === 'lock_held') return undefined;
     throw cause;
   }
-}
-
-function hasEntries(folder: string): boolean {
-  return existsSync(folder) && readdirSync(folder).length > 0;
 }
