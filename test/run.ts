@@ -8,10 +8,12 @@
  *   npm test -- unit             only the tests beside the source
  *   npm test -- real             only those with a real OpenClaw
  */
-import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 
 const root = join(import.meta.dirname, '..');
 
@@ -34,14 +36,31 @@ let failed = false;
 for (const stage of stages) {
   if (wanted !== undefined && wanted !== stage.name) continue;
   process.stdout.write(`\n# ${stage.name}: ${stage.files.length} files\n`);
-  const passed = await run(stage);
+  const passed = await runStage(stage);
   failed ||= !passed;
 }
 process.exitCode = failed ? 1 : 0;
 
-function run({ files, concurrency }: Stage): Promise<boolean> {
-  const flags = ['--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec'];
-  // The longest come last by name, and must not begin last.
-  const child = spawn(process.execPath, [...flags, ...files.toSorted().toReversed()], { cwd: root, stdio: 'inherit' });
-  return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)));
+/** Runs a stage's files, the longest, which come last by name, first; `node --test` would sort them. */
+async function runStage({ files, concurrency }: Stage): Promise<boolean> {
+  const took: { readonly file: string; readonly seconds: number }[] = [];
+  let passed = false;
+  const tests = run({
+    cwd: root,
+    files: files
+      .toSorted()
+      .toReversed()
+      .map((file) => join(root, file)),
+    concurrency,
+  });
+  tests.on('test:summary', ({ file, duration_ms, success }) => {
+    if (file === undefined) passed = success;
+    else took.push({ file: relative(root, file), seconds: duration_ms / 1000 });
+  });
+  await pipeline(tests, new spec(), process.stdout, { end: false });
+  const slowest = took.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
+  process.stdout.write(
+    `\n# slowest files\n${slowest.map(({ file, seconds }) => `${seconds.toFixed(0)} s  ${file}\n`).join('')}`,
+  );
+  return passed;
 }

@@ -60,7 +60,7 @@ for (const millis of [20, 50]) {
     await settled(coordinator.clients, 'jente', Kind.CONFIG, revision);
     await signedIn(coordinator.clients, 'jente', (gateway) => takeTurn(gateway, 'remember the heron'));
     const bundles = join(mount.path, 'jente', 'runtime', '*.tar.zst');
-    await awaitFact('the bundle is in the bucket', () => globSync(bundles).length === 1, { withinMillis: 120_000 });
+    await awaitFact('the bundle is in the bucket', () => globSync(bundles).length === 1);
     assert.equal(await timed('drain', () => coordinator.stop()), 0);
 
     loseDisk(home, 'jente');
