@@ -24,7 +24,7 @@ import { type ArchiveCall, takeArchive } from './archive-calls.ts';
 import { Archives } from './archives.ts';
 import { type BlobCall, BlobCalls } from './blob-calls.ts';
 import { agentAway } from './commands.ts';
-import { heartbeatIntervalMillis, silenceMillis } from './heartbeats.ts';
+import { heartbeatIntervalMillis, silenceMillis, silentConnectionMillis } from './heartbeats.ts';
 import { type AgentPlaneLimits, defaultLimits, grpcOptions } from './limits.ts';
 import { Listener } from './listener.ts';
 import { goodbye, type Order, welcome } from './messages.ts';
@@ -71,6 +71,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
   readonly #stopping = new AbortController();
   readonly #host: SessionHost;
   #address = '';
+  #longestInterval = 0;
   #unsubscribe = () => {};
   #sweeping: Promise<void> | undefined;
 
@@ -117,7 +118,10 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     });
     this.#sweeping = this.#sessions.sweepUntil(this.#stopping.signal, () => {
       this.#dispatch.retry();
-      this.#listener.sweep(inSweeps(this.#silentConnectionMillis()));
+      // Never shorter again: an agent goes by the interval it was told last, however few there are since.
+      this.#longestInterval = Math.max(this.#longestInterval, heartbeatIntervalMillis(this.#sessions.count));
+      const { silentConnectionMillis: least, endingMillis } = this.#limits;
+      this.#listener.sweep(inSweeps(silentConnectionMillis(this.#longestInterval, least, endingMillis)));
     });
   }
 
@@ -202,13 +206,6 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
   #reconnectAfter(): number {
     const spread = Math.max(2_000, (this.#sessions.count / this.#limits.admission.perSecond) * 1000);
     return 500 + this.#options.random() * spread;
-  }
-
-  /** Longer than a session takes to give up its agent, say goodbye and wait for the end. */
-  #silentConnectionMillis(): number {
-    const { silentConnectionMillis, helloMillis, endingMillis } = this.#limits;
-    const sessions = silenceMillis(heartbeatIntervalMillis(this.#sessions.count));
-    return Math.max(silentConnectionMillis, sessions + helloMillis + endingMillis);
   }
 
   #makeHost(metrics: SessionHost['metrics'], requests: RuntimeRequests): SessionHost {

@@ -15,3 +15,11 @@ export function heartbeatIntervalMillis(agents: number): number {
 export function silenceMillis(intervalMillis: number): number {
   return intervalMillis * 2.5 + 5_000;
 }
+
+/**
+ * How long a connection may be silent, whatever is on it. Twice the time of an ending is added to a session's silence, so
+ * that the session's own goodbye, and its own cut, come first.
+ */
+export function silentConnectionMillis(intervalMillis: number, leastMillis: number, endingMillis: number): number {
+  return Math.max(leastMillis, silenceMillis(intervalMillis) + 2 * endingMillis);
+}

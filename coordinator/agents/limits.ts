@@ -10,7 +10,7 @@ export type AgentPlaneLimits = {
   readonly helloMillis: number;
   /** From the last word to the end of the stream; then the connection is cut. */
   readonly endingMillis: number;
-  /** How long a connection without a session may be silent; one with a session has at least what its session has. */
+  /** How long a connection may be silent; longer where sessions may be (heartbeats.ts). */
   readonly silentConnectionMillis: number;
   /** Age at which streams are renewed, jittered by a tenth, so that load spreads over replicas. */
   readonly maxAgeMillis: number;
