@@ -93,8 +93,24 @@ onEachDatabase((database) => {
     const late = client.updateConfig({ scope: jente, set: [{ path: 'a', value: value(3) }], expectedRevision });
     const error = fromConnectError(await late.catch((cause) => cause));
     assert.deepEqual([error.code, error.reason], ['aborted', 'config_conflict']);
-    assert.match(error.message, /not at revision 1: admin has made it revision 2/);
+    assert.match(error.message, /not at revision 1: admin made it revision 2/);
     assert.deepEqual((await client.getConfig({ scope: jente })).layer?.document, { a: 2 });
+  });
+
+  test('of two who began with a layer that was never written, the second is told of the first', async (t) => {
+    const { client, audit } = await start(t);
+    const expectUnwritten = true;
+    await client.replaceConfig({ scope: jente, document: { a: 1 }, expectUnwritten });
+    const second = client.replaceConfig({ scope: jente, document: { b: 2 }, expectUnwritten });
+    const error = fromConnectError(await second.catch((cause) => cause));
+    assert.deepEqual([error.code, error.reason, error.field], ['aborted', 'config_conflict', 'expect_unwritten']);
+    assert.match(error.message, /not at revision 0: admin made it revision 1/);
+    const update = client.updateConfig({ scope: jente, set: [{ path: 'b', value: value(2) }], expectUnwritten });
+    await assert.rejects(update, /not at revision 0/);
+    await client.replaceConfig({ scope: jente, document: {} });
+    const emptied = client.replaceConfig({ scope: jente, document: { b: 2 }, expectUnwritten });
+    await assert.rejects(emptied, /not at revision 0: admin made it revision 2/, 'an emptied layer was written');
+    assert.equal((await audit.list({ target: '', beforeId: 0, limit: 10 })).length, 2);
   });
 
   test('of changes at one moment on one revision exactly one is made', async (t) => {

@@ -72,6 +72,7 @@ type WriteRequest = {
   readonly scope?: ScopeMessage | undefined;
   readonly reason: string;
   readonly expectedRevision: bigint;
+  readonly expectUnwritten: boolean;
 };
 
 /** One change of a layer: the revision and its audit entry, or neither. */
@@ -81,7 +82,7 @@ async function write(parts: ConfigServiceParts, request: WriteRequest, context: 
   return parts.store.transaction(async (change) => {
     if (scope.kind === 'tenant') await refuseDeleting(parts, change, scope.name);
     const before = await parts.revisions.latestToReplace(change, scope, 'config');
-    refuseConflict(scope, before, request.expectedRevision);
+    refuseConflict(scope, before, request);
     const payload = edit.apply(before?.payload ?? {});
     checkDocument(payload, 'document');
     if (digestOfJson(payload) === (before?.digest ?? digestOfJson({}))) {
@@ -109,15 +110,23 @@ async function refuseDeleting({ tenants }: ConfigServiceParts, change: Change, n
   });
 }
 
-function refuseConflict(scope: Scope, before: Revision | undefined, expected: bigint): void {
-  const actual = before?.number ?? 0;
-  if (expected === 0n || expected === BigInt(actual)) return;
-  const now = before ? `${before.actor} has made it revision ${actual}` : 'it was never written';
+function refuseConflict(
+  scope: Scope,
+  before: Revision | undefined,
+  { expectedRevision, expectUnwritten }: WriteRequest,
+): void {
+  const actual = BigInt(before?.number ?? 0);
+  const expected = expectUnwritten ? 0n : expectedRevision;
+  if (expected === actual || (expected === 0n && !expectUnwritten)) return;
+  const now = before ? `${before.actor} made it revision ${actual}` : 'it was never written';
   throw new OpenCraneError(
     'aborted',
     'config_conflict',
     `the layer of ${scopeText(scope)} is not at revision ${expected}: ${now}`,
-    { field: 'expected_revision', mend: 'read the layer again and repeat your change on what it says now' },
+    {
+      field: expectUnwritten ? 'expect_unwritten' : 'expected_revision',
+      mend: 'read the layer again and repeat your change on what it says now',
+    },
   );
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { editDocument, refusedEdit } from '../../config/editor.ts';
+import { expectation } from '../../config/expected-revision.ts';
 import { reportWritten } from '../../config/written.ts';
 import { callError } from '../../connection/call-error.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
@@ -25,9 +26,8 @@ export const configEdit = command({
     const { layer } = await clients.config.getConfig({ scope });
     context.interrupts.onAgain(() => {}); // the terminal is the editor's
     const { document, file, discard } = await editDocument(layer?.document ?? {}, context.environment);
-    const expectedRevision = layer?.revision ?? 0n;
     const written = await clients.config
-      .replaceConfig({ scope, document, reason, expectedRevision })
+      .replaceConfig({ scope, document, reason, ...expectation(layer?.revision ?? 0n) })
       .catch((thrown: unknown) => {
         throw refusedEdit(callError(thrown), file);
       });

@@ -3,6 +3,7 @@ import { fromJson } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
 import { command } from '../../command.ts';
+import { expectation, expectedRevisionOption, expectedRevisionShape } from '../../config/expected-revision.ts';
 import { typedValue } from '../../config/typed-value.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
@@ -21,7 +22,7 @@ export const configSet = command({
     ...scopeOptions,
     { flags: '--string', summary: 'take the value as a string, whatever it looks like' },
     { flags: '--reason <text>', summary: 'why; kept in the history' },
-    { flags: '--expected-revision <number>', summary: 'fail unless the layer is at this revision' },
+    expectedRevisionOption,
     ...waitOptions,
   ],
   examples: [
@@ -36,13 +37,13 @@ export const configSet = command({
     value: z.string(),
     string: z.boolean().default(false),
     reason: z.string().default(''),
-    expectedRevision: z.coerce.bigint().default(0n),
+    ...expectedRevisionShape,
   }),
   async run(context, { key, value, string, reason, expectedRevision, ...input }) {
     const scope = readScope(input);
     const clients = await context.connect();
     const set = [{ path: key, value: fromJson(ValueSchema, typedValue(value, string)) }];
-    const written = await clients.config.updateConfig({ scope, set, reason, expectedRevision });
+    const written = await clients.config.updateConfig({ scope, set, reason, ...expectation(expectedRevision) });
     return reportWritten(context, clients, scope, written, input);
   },
 });

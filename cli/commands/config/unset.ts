@@ -1,6 +1,7 @@
 /** `opencrane config unset`. */
 import { z } from 'zod';
 import { command } from '../../command.ts';
+import { expectation, expectedRevisionOption, expectedRevisionShape } from '../../config/expected-revision.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
@@ -11,7 +12,12 @@ export const configUnset = command({
   verb: 'unset',
   summary: "take keys out of a scope's layer; what outer scopes set comes back",
   arguments: [{ name: 'keys', summary: 'the keys', several: true }],
-  options: [...scopeOptions, { flags: '--reason <text>', summary: 'why; kept in the history' }, ...waitOptions],
+  options: [
+    ...scopeOptions,
+    { flags: '--reason <text>', summary: 'why; kept in the history' },
+    expectedRevisionOption,
+    ...waitOptions,
+  ],
   examples: [
     {
       command: 'opencrane config unset logging.level --tenant jente',
@@ -19,11 +25,17 @@ export const configUnset = command({
     },
     { command: 'opencrane config unset logging.level logging.file --org', shows: 'both in one revision' },
   ],
-  input: z.object({ ...scopeShape, ...waitShape, keys: z.array(z.string()).min(1), reason: z.string().default('') }),
-  async run(context, { keys, reason, ...input }) {
+  input: z.object({
+    ...scopeShape,
+    ...waitShape,
+    ...expectedRevisionShape,
+    keys: z.array(z.string()).min(1),
+    reason: z.string().default(''),
+  }),
+  async run(context, { keys, reason, expectedRevision, ...input }) {
     const scope = readScope(input);
     const clients = await context.connect();
-    const written = await clients.config.updateConfig({ scope, unset: keys, reason });
+    const written = await clients.config.updateConfig({ scope, unset: keys, reason, ...expectation(expectedRevision) });
     return reportWritten(context, clients, scope, written, input);
   },
 });
