@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { exitCodes } from '@opencrane/kit/errors.ts';
 import { runCli } from '../../testing.ts';
 
 const layer = { revision: 7n };
@@ -60,6 +61,6 @@ for (const { reason, words, written, asked } of cases) {
     };
     const ran = await runCli(words, { config }, { environment: { EDITOR: 'true' } });
     assert.deepEqual(requests, asked === undefined ? [] : [asked]);
-    assert.equal(ran.exitCode, asked === undefined ? 64 : 0, ran.errors);
+    assert.equal(ran.exitCode, asked === undefined ? exitCodes.usage : exitCodes.ok, ran.errors);
   });
 }
