@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { digestOf, hexOf } from '@opencrane/kit/digest.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { openBucket } from '../bucket/open-bucket.ts';
 import { downloadBundle } from '../runtime/bundle-download.ts';
 import { FakeBlobs, flipByte } from '../runtime/testing.ts';
@@ -102,7 +103,7 @@ test('the keeper keeps what serves and what served before, and nothing else', as
       log,
     });
     keeper.start();
-    while (clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
+    await awaitFact('the keeper rests', () => clock.sleeping > 0, { everyMillis: 0 });
     await keeper.stop();
   };
   await keep([digestOf(blob)]);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { DirectoryBucket } from '../bucket/directory-bucket.ts';
 import { objectAt, parseObjectName } from '../bucket/layout.ts';
 import { bootClock } from '../launcher/boot-clock.ts';
@@ -141,7 +142,7 @@ describe('two machines', { concurrency: true }, () => {
     assert.ok(witness.vouched > 10, `vouched for ${witness.vouched} times`);
     assert.equal(nearFence.heldFor(0), false);
     nearRoad.mend();
-    await awaitFact(() => nearFence.heldFor(0));
+    await awaitFact('the lease is held again', () => nearFence.heldFor(0), { everyMillis: 20 });
     assert.deepEqual([nearFence.epoch, losses, pids.filter(isAlive)], [1, [], pids]);
 
     nearRoad.cut();
@@ -155,7 +156,3 @@ describe('two machines', { concurrency: true }, () => {
     assert.deepEqual(losses, ['lease_expired']);
   });
 });
-
-async function awaitFact(fact: () => boolean): Promise<void> {
-  while (!fact()) await bootClock.sleep(20);
-}

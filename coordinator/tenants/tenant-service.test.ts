@@ -5,6 +5,7 @@ import { Code, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { HealthSchema, HelloSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { ComponentState, Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
@@ -127,7 +128,7 @@ test('a tenant shows what is wanted beside what was observed', async (t) => {
 });
 
 test('a watch sends every tenant, then each change, then that one is gone', async (t) => {
-  const { client, config, observer, directory } = await start(t);
+  const { client, config, observer, directory, platform } = await start(t);
   for (const name of ['jente', 'noor']) await client.createTenant({ name });
   const cancel = new AbortController();
   const reader = client.watchTenants({}, { signal: cancel.signal })[Symbol.asyncIterator]();
@@ -142,17 +143,17 @@ test('a watch sends every tenant, then each change, then that one is gone', asyn
   assert.equal((await next())?.tenant?.status?.connected, true);
   await config.replaceConfig({ scope: { scope: { case: 'tenant', value: 'jente' } }, document: { a: 1 } });
   assert.equal((await next())?.tenant?.status?.kinds.length, 1, 'what is wanted is part of what is watched');
-  await client.deleteTenant({ name: 'jente' });
-  const states: string[] = [];
-  for (let last = await next(); ; last = await next()) {
-    states.push(last?.deleted === true ? `${last.tenant?.name} gone` : String(last?.tenant?.status?.phase));
-    if (last?.deleted === true) break;
-  }
-  assert.equal(states.at(-1), 'jente gone');
-  assert.ok(states.slice(0, -1).every((phase) => phase === String(Phase.DELETING)));
+  const hold = Promise.withResolvers<void>();
+  platform.holdRemove = hold.promise;
+  const deleted = client.deleteTenant({ name: 'jente' });
+  assert.equal((await next())?.tenant?.status?.phase, Phase.DELETING);
+  hold.resolve();
+  await deleted;
+  const last = await next();
+  assert.deepEqual([last?.tenant?.name, last?.deleted], ['jente', true]);
   cancel.abort();
   await assert.rejects(reader.next(), { code: Code.Canceled });
-  while (directory.watchers > 0) await new Promise((resolve) => setImmediate(resolve));
+  await awaitFact('nobody watches', () => directory.watchers === 0, { everyMillis: 0 });
 });
 
 test('watching nothing yet says at once that this is all; watching nobody is an error', async (t) => {
@@ -173,7 +174,9 @@ test('a delete honours retention, is audited once, and frees the name when it is
   const hold = Promise.withResolvers<void>();
   platform.holdRemove = hold.promise;
   const deletes = [client.deleteTenant({ name: 'jente' }), client.deleteTenant({ name: 'jente' })];
-  while (!platform.asked.includes('remove jente delete')) await new Promise((resolve) => setImmediate(resolve));
+  await awaitFact('the removal was asked for', () => platform.asked.includes('remove jente delete'), {
+    everyMillis: 0,
+  });
   assert.equal((await client.getTenant({ name: 'jente' })).tenant?.status?.phase, Phase.DELETING);
   await assert.rejects(client.createTenant({ name: 'jente' }), { code: Code.AlreadyExists });
   const scope = { scope: { case: 'tenant', value: 'jente' } } as const;

@@ -5,6 +5,7 @@ import { Code, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { type VaultResult, VaultResultSchema, VaultService } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { served } from '../admin/admin-server.ts';
 import { startAdminServer } from '../admin/testing.ts';
@@ -231,15 +232,18 @@ test('a restore whose caller has gone goes on, and its end is told all the same'
   agents.answer = () => restoring.promise;
   const gone = new AbortController();
   const asked = client.restoreVault({ tenant: 'jente', restore: { snapshot: newest } }, { signal: gone.signal });
-  while (agents.asked.length === 0) await new Promise(setImmediate);
+  await awaitFact('the agent was asked', () => agents.asked.length > 0, { everyMillis: 0 });
   gone.abort();
   await assert.rejects(asked, { code: Code.Canceled });
   restoring.resolve(create(VaultResultSchema, { result: results.restore }));
-  let events: string[] = [];
-  while (events.length < 2) {
-    await new Promise(setImmediate);
-    events = await told();
-  }
+  const events = await awaitFact(
+    'two events',
+    async () => {
+      const all = await told();
+      return all.length >= 2 && all;
+    },
+    { everyMillis: 0 },
+  );
   assert.match(events[1] ?? '', /^VaultRestored: /);
 });
 
@@ -262,10 +266,10 @@ test('a caller that goes away is told to the agent’s order', async (t) => {
   agents.answer = () => new Promise(() => {});
   const gone = new AbortController();
   const asked = client.verifyVault({ tenant: 'jente' }, { signal: gone.signal });
-  while (agents.signals.length === 0) await new Promise(setImmediate);
+  await awaitFact('the agent has the order', () => agents.signals.length > 0, { everyMillis: 0 });
   gone.abort();
   await assert.rejects(asked, { code: Code.Canceled });
-  while (agents.signals[0]?.aborted !== true) await new Promise(setImmediate);
+  await awaitFact('the order is cut off', () => agents.signals[0]?.aborted, { everyMillis: 0 });
 });
 
 const invalid: readonly { readonly reason: string; readonly call: (client: World['client']) => Promise<unknown> }[] = [

@@ -13,6 +13,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { Kind, type Receipt, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { awaitFact } from '../fixtures/await-fact.ts';
+import { chooseRows } from '../fixtures/choose-rows.ts';
 import { conversation, effectiveValue, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { FaultFile } from '../fixtures/fault-file.ts';
@@ -80,19 +81,46 @@ function ownRuntimes(): void {
   mkdirSync(join(home, 'runtimes'));
 }
 
+/** What a row takes for granted, whatever was run before it. */
+async function prepare({ scenario }: Row): Promise<void> {
+  const { clients } = coordinator;
+  const { tenants } = await clients.tenants.listTenants({});
+  if (scenario === 'first boot') {
+    if (tenants.length > 0) await clients.tenants.deleteTenant({ name: 'jente' });
+    await awaitFact('the name is free', async () => (await clients.tenants.listTenants({})).tenants.length === 0);
+    values = {};
+    version = versions.previous;
+    spoken = false;
+    return;
+  }
+  if (tenants.length === 0) await readyTenant(coordinator, 'jente');
+  if (!spoken) await firstWords();
+  const from = scenario === 'upgrade' ? versions.previous : versions.current;
+  if ((scenario === 'upgrade' || scenario === 'downgrade') && version !== from) await changeVersion(from);
+}
+
+async function changeVersion(to: string): Promise<void> {
+  const { clients } = coordinator;
+  const { revision } = await clients.runtimes.pinRuntime({
+    scope,
+    version: to,
+    restoreKeptState: to === versions.previous,
+  });
+  const receipt = await settled(clients, 'jente', Kind.RUNTIME, revision?.revision ?? 0n);
+  assert.equal(receipt.state, ReceiptState.APPLIED, receipt.message);
+  version = to;
+}
+
 /** Begins what the row is about, and says what settles it: nothing for a boot. */
 async function begin({ scenario, step }: Row): Promise<{ readonly kind: Kind; readonly revision: bigint } | undefined> {
   const { clients } = coordinator;
   count += 1;
   switch (scenario) {
-    case 'first boot': {
-      await clients.tenants.deleteTenant({ name: 'jente' }).catch(() => {}); // of the row before
-      await awaitFact('the name is free', async () => (await clients.tenants.listTenants({})).tenants.length === 0);
+    case 'first boot':
       ownRuntimes();
       faults.arm(step);
       await clients.tenants.createTenant({ name: 'jente' });
       return undefined;
-    }
     case 'boot':
       assert.equal(await coordinator.stop(), 0);
       faults.arm(step);
@@ -208,19 +236,14 @@ async function assertAnswered({ refused }: Row, offer: { kind: Kind; revision: b
   else version = wantedVersion;
 }
 
-/** Makes a test of each row, in their order, on one tenant. */
+/** Makes a test of each row that is chosen, in their order, on one tenant. */
 export function killTable(rows: readonly Row[]): void {
-  before(async () => {
-    await setUp();
-    if (rows[0]?.scenario === 'first boot') return;
-    await readyTenant(coordinator, 'jente');
-    await firstWords();
-  });
+  before(setUp);
 
-  for (const [index, row] of rows.entries()) {
+  for (const row of chooseRows(rows)) {
     const { scenario, step, kill, reason } = row;
     test(`${scenario}: ${kill} killed at ${step}, ${reason}`, { timeout: 240_000 }, async (t) => {
-      if (row.scenario !== 'first boot' && rows[index - 1]?.scenario === 'first boot') await firstWords();
+      await prepare(row);
       const stop = watchForTwo(home, 'jente');
       try {
         const offer = await begin(row);
