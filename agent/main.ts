@@ -13,6 +13,7 @@ import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
+import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -297,6 +298,6 @@ try {
   await main();
 } catch (thrown) {
   const error = toOpenCraneError(thrown, 'running the agent');
-  process.stderr.write(`agent: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}\n`);
+  writeLastWords(`agent: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}`);
   process.exitCode = exitCodeOf(error);
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, exitCodes, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
+import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { createRegistry } from '@opencrane/kit/metrics.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
@@ -216,6 +217,6 @@ try {
   process.exitCode = await main();
 } catch (thrown) {
   const error = toOpenCraneError(thrown, 'running the coordinator');
-  process.stderr.write(`coordinator: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}\n`);
+  writeLastWords(`coordinator: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}`);
   process.exitCode = exitCodeOf(error);
 }

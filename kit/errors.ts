@@ -2,6 +2,7 @@
  * The one error type of OpenCrane: what went wrong, where, and how to mend it.
  * It is mapped once to Connect and gRPC (kit/grpc/status.ts) and once to exit codes (below).
  */
+import { systemMeaning } from './system-error.ts';
 
 /** Class of an error; the names are the gRPC status codes in lower case. */
 export type ErrorCode =
@@ -48,10 +49,18 @@ export class OpenCraneError extends Error {
   }
 }
 
-/** Makes any thrown value an OpenCraneError. An unknown one becomes `internal`, and says what was being done. */
+/**
+ * Makes any thrown value an OpenCraneError that says what was being done. What the machine lacks (a full disk, a limit that is
+ * reached) is told as that; anything unknown becomes `internal`.
+ */
 export function toOpenCraneError(thrown: unknown, doing: string): OpenCraneError {
   if (thrown instanceof OpenCraneError) return thrown;
   if (isAbort(thrown)) return new OpenCraneError('cancelled', 'cancelled', `${doing}: cancelled`, { cause: thrown });
+  const meaning = systemMeaning(thrown);
+  if (meaning !== undefined) {
+    const { code, reason, what, mend } = meaning;
+    return new OpenCraneError(code, reason, `${doing}: ${what} (${messageOf(thrown)})`, { cause: thrown, mend });
+  }
   return new OpenCraneError('internal', 'internal', `${doing}: ${messageOf(thrown)}`, { cause: thrown });
 }
 

@@ -1,10 +1,13 @@
 /** Structured logs on standard output, with secrets taken out. */
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { LogOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
 /** Names of fields whose values never reach a log, at the top and one or two levels down. */
 const secretFields = ['token', 'authorization', 'password', 'secret', 'apiKey', 'key', 'OPENCLAW_GATEWAY_TOKEN'];
+
+const STANDARD_OUTPUT = 1;
 
 /** What a program says about its logger. */
 export type LoggingOptions = {
@@ -16,7 +19,10 @@ export type LoggingOptions = {
   readonly destination?: DestinationStream;
 };
 
-/** Makes the logger of a program. Synchronous on purpose: a crash must not lose the lines that explain it. */
+/**
+ * Makes the logger of a program. Synchronous on purpose: a crash must not lose the lines that explain it. Logging never throws
+ * and never ends the process (log-output.ts).
+ */
 export function createLogger({ program, level, destination }: LoggingOptions): Logger {
   const options = {
     name: program,
@@ -27,5 +33,7 @@ export function createLogger({ program, level, destination }: LoggingOptions): L
     },
     base: { program },
   };
-  return pino(options, destination ?? pino.destination({ fd: 1, sync: true }));
+  const output = new LogOutput(STANDARD_OUTPUT, (lost) => log.warn(lost, 'log lines were lost'));
+  const log = pino(options, destination ?? output);
+  return log;
 }

@@ -1,6 +1,6 @@
 /** What an error of a file system means for a bucket that is a folder. */
-import { constants } from 'node:os';
-import { type ErrorCode, messageOf, OpenCraneError, systemCode, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { type ErrorCode, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { systemErrorName } from '@opencrane/kit/system-error.ts';
 
 type Meaning = { readonly code: ErrorCode; readonly reason: string; readonly mend: string };
 
@@ -58,17 +58,10 @@ export async function onDisk<T>(doing: string, step: () => Promise<T>): Promise<
 
 /** An error of the file system in our words. */
 export function folderError(doing: string, cause: unknown): OpenCraneError {
-  const meaning = meanings[nameOf(cause)];
+  const meaning = meanings[systemErrorName(cause)];
   if (meaning === undefined || cause instanceof OpenCraneError) return toOpenCraneError(cause, doing);
   return new OpenCraneError(meaning.code, meaning.reason, `${doing}: ${messageOf(cause)}`, {
     mend: meaning.mend,
     cause,
   });
-}
-
-/** The name of a system error. Node has none for some, ESTALE and EDQUOT among them, but their numbers. */
-function nameOf(thrown: unknown): string {
-  const errno = thrown instanceof Error && 'errno' in thrown ? -Number(thrown.errno) : 0;
-  const [name] = Object.entries(constants.errno).find(([, number]) => number === errno) ?? [];
-  return name ?? systemCode(thrown);
 }

@@ -8,6 +8,7 @@ import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { type Digest, digestOfJson, parseDigest } from '@opencrane/kit/digest.ts';
 import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { isLackOfTheMachine } from '@opencrane/kit/system-error.ts';
 import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
@@ -56,7 +57,9 @@ export class ConfigApplier implements Applier {
   async renderForBoot(signal: AbortSignal): Promise<void> {
     if (this.#pushing) return; // our own restart: the file is what is being tried
     await this.#inTurn(async () => {
-      const outcome = await this.#attempt(() => this.#render(signal), signal);
+      const outcome = await this.#attempt(() => this.#render(signal), signal).catch((cause: unknown) =>
+        this.#withoutRoom(cause),
+      );
       if (outcome.state === 'failed') this.#ports.log.warn({ outcome }, 'the managed configuration does not fit');
     });
   }
@@ -109,16 +112,27 @@ export class ConfigApplier implements Applier {
     return this.#renderStopped(await this.#change(digest, offered), signal);
   }
 
-  /** A failure is an outcome. The agent's end is thrown, and what cut it off: neither says anything about it. */
+  /**
+   * A failure is an outcome. The agent's end is thrown, what cut it off, and what only the machine lacks, such as room on the
+   * disk: none of them says anything about the configuration.
+   */
   async #attempt(work: () => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
     try {
       return await work();
     } catch (cause) {
       if (isAbort(cause) || signal.aborted || isCutOff(cause)) throw cause;
       const error = toOpenCraneError(cause, 'applying the configuration');
+      if (isLackOfTheMachine(cause)) throw error;
       if (error.code === 'internal') this.#ports.log.error({ err: error }, 'applying the configuration failed');
       return { state: 'failed', reason: error.reason, message: error.message, path: error.field };
     }
+  }
+
+  /** A tenant that has a configuration starts with it when the disk has no room for a better one. */
+  async #withoutRoom(cause: unknown): Promise<Outcome> {
+    if (!isLackOfTheMachine(cause) || (await this.#ports.files.readLive()).state !== 'read') throw cause;
+    const { reason, message } = toOpenCraneError(cause, 'laying the configuration over the file');
+    return { state: 'failed', reason, message, path: '' };
   }
 
   async #change(digest: string, offered: JsonObject): Promise<Candidate> {

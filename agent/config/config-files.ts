@@ -61,10 +61,10 @@ export class ConfigFiles {
     await writeFileAtomically(this.live, text, 0o600);
   }
 
-  /** Puts the live file back to an earlier text; null takes it away. */
+  /** Puts the live file back to an earlier text; null takes it away. Where it has that text still, nothing is written: a full disk has no room. */
   async restoreLive(text: string | null): Promise<void> {
     if (text === null) await rm(this.live, { force: true });
-    else await this.writeLive(text);
+    else if ((await readFileIfExists(this.live)) !== text) await this.writeLive(text);
   }
 
   readManaged(): Promise<ManagedRecord | undefined> {

@@ -64,6 +64,8 @@ export class Converger implements Part {
   readonly #ports: ConvergerPorts;
   readonly #abort = new AbortController();
   readonly #offers = new Map<AppliedKind, Offer>();
+  /** The offers of which the coordinator knows that they are being applied. */
+  readonly #announced = new Map<AppliedKind, Offer>();
   readonly #restarts = new Waiters();
   readonly #drains = new Waiters();
   readonly #exchanges = new Exchanges();
@@ -211,7 +213,8 @@ export class Converger implements Part {
     const offer = this.#offers.get(kind);
     if (offer === undefined) return;
     const { record, appliers, receipts } = this.#ports;
-    receipts.applying(offer);
+    if (this.#announced.get(kind) !== offer) receipts.applying(offer); // not again at each try
+    this.#announced.set(kind, offer);
     const progress = this.#ports.report(kind === 'runtime' && record.current.runtime === undefined ? 'boot' : kind);
     const outcome = await appliers[kind].apply(offer, progress, this.#abort.signal);
     await this.#outcomes.take(kind, offer, outcome);

@@ -212,7 +212,9 @@ export class Fence implements Part {
     if (lease.state === 'held') {
       const hold = holdOf(lease, terms);
       if (before.state !== 'held' || hold.until !== deadlineOf(before, terms)) this.#teller.tell(hold);
-      if (before.state === 'held' && lease.vouchedAt !== undefined && (before.vouchedAt ?? 0) < lease.sentAt) {
+      const isVouched =
+        lease.vouchedAt !== undefined && before.state === 'held' && lease.vouchedAt !== before.vouchedAt;
+      if (isVouched && (before.vouchedAt ?? 0) < lease.sentAt) {
         log.warn(
           { why: this.#trouble?.message },
           'the coordinator vouches for the tenant while the bucket does not answer',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -50,4 +50,20 @@ test('a log that grows too long is emptied under its writer, who notices nothing
   log.close();
   assert.equal(readFileSync(path, 'utf8'), 'after\n');
   assert.equal(log.lastWords(), 'after');
+});
+
+test('a log that cannot be copied is kept until it is twice as long, and never costs the launcher its life', () => {
+  const path = join(folder, 'e.log');
+  const log = new LogFile(path);
+  mkdirSync(`${path}.1`); // what cannot be written to, as on a full disk
+  writeSync(log.descriptor, big);
+  log.rotate();
+  assert.equal(statSync(path).size, big.length);
+  writeSync(log.descriptor, big);
+  log.rotate();
+  assert.equal(statSync(path).size, 0);
+  log.close();
+  rmSync(path);
+  log.rotate();
+  assert.equal(log.lastWords(), '', 'nor does one that somebody removed');
 });

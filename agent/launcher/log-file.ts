@@ -2,7 +2,17 @@
  * OpenClaw's output in a file. OpenClaw itself holds the descriptor, so that neither a frozen nor a dead launcher
  * blocks it; the file is therefore rotated by copying and truncating, which an appending writer does not notice.
  */
-import { closeSync, copyFileSync, fstatSync, openSync, readSync, renameSync, statSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { systemCode } from '@opencrane/kit/errors.ts';
 
 const MOST_BYTES = 10 * 1024 * 1024;
@@ -27,15 +37,32 @@ export class LogFile {
     closeSync(this.descriptor);
   }
 
-  /** Keeps the file below its bound while it is written to. Lines written between copy and truncation are lost. */
+  /**
+   * Keeps the file below its bound while it is written to. Lines written between copy and truncation are lost. A disk that has
+   * no room for the copy is given time until the file is twice as long; then it is emptied without one. Never throws.
+   */
   rotate(): void {
-    if (sizeOf(this.#path) <= MOST_BYTES) return;
-    copyFileSync(this.#path, `${this.#path}.1`);
-    truncateSync(this.#path, 0);
+    const older = `${this.#path}.1`;
+    try {
+      const size = sizeOf(this.#path);
+      if (size <= MOST_BYTES) return;
+      if (!copied(this.#path, older) && size <= 2 * MOST_BYTES) return;
+      truncateSync(this.#path, 0);
+    } catch {
+      // What cannot be looked at or emptied now is tried again in a while; OpenClaw's log is not worth its life.
+    }
   }
 
-  /** The last lines that were written since this was opened. */
+  /** The last lines that were written since this was opened; none when they cannot be read. Never throws. */
   lastWords(): string {
+    try {
+      return this.#readLastWords();
+    } catch {
+      return ''; // somebody removed the file, or too many are open
+    }
+  }
+
+  #readLastWords(): string {
     const size = sizeOf(this.#path);
     const begin = Math.max(size < this.#begin ? 0 : this.#begin, size - LAST_WORDS_BYTES);
     const buffer = Buffer.alloc(Math.max(0, size - begin));
@@ -46,6 +73,25 @@ export class LogFile {
       closeSync(file);
     }
     return buffer.toString('utf8').trimEnd().split('\n').slice(-LAST_WORDS_LINES).join('\n');
+  }
+}
+
+/** Whether the copy is whole; a part of one is removed. */
+function copied(path: string, copy: string): boolean {
+  try {
+    copyFileSync(path, copy);
+    return true;
+  } catch {
+    removeIfPossible(copy);
+    return false;
+  }
+}
+
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The next copy writes over it.
   }
 }
 

@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
+import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -77,6 +78,6 @@ try {
   process.exit(0); // an answer to a caller that hung up must not keep us
 } catch (cause) {
   const error = toOpenCraneError(cause, 'running the launcher');
-  process.stderr.write(`launcher: ${error.message}${error.mend && `\n${error.mend}`}\n`);
+  writeLastWords(`launcher: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}`);
   process.exit(exitCodeOf(error));
 }

@@ -7,6 +7,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { parseDigest } from '@opencrane/kit/digest.ts';
 import { inOneLine, isAbort, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { isLackOfTheMachine } from '@opencrane/kit/system-error.ts';
 import type { Offer, RuntimePayload } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
@@ -54,6 +55,8 @@ export class RuntimeApplier implements Applier {
       return await this.#apply(offer, payload, report, signal);
     } catch (cause) {
       if (signal.aborted || isAbort(cause) || this.cutOff() || !(cause instanceof OpenCraneError)) throw cause;
+      // A first runtime is tried again until there is room for it. Where one serves, each try would take the room that it needs.
+      if (isLackOfTheMachine(cause) && this.#ports.serving() === undefined) throw cause;
       this.#ports.log.warn({ err: cause, version: payload.version }, 'a runtime was refused');
       return failed(cause.reason, inOneLine(cause), cause.field);
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -95,5 +95,42 @@ test('the file stays small, and what is kept is bounded: announcements go first'
     const reopened = ReceiptLog.open(file);
     assert.equal(reopened.pending().length, 200);
     reopened.close();
+  });
+});
+
+test('a disk without room for a tidy file keeps the old one: what is said is kept in memory, and nothing is lost', () => {
+  withFolder((file) => {
+    const log = ReceiptLog.open(file);
+    log.keep(receipt('first'));
+    mkdirSync(`${file}.draft`); // the file cannot be written anew
+    const failures: unknown[] = [];
+    for (let number = 0; number < 150; number += 1) {
+      try {
+        log.keep(receipt('one'));
+        log.stored('one');
+      } catch (cause) {
+        failures.push(cause);
+      }
+    }
+    assert.ok(failures.length > 0, 'the bound was reached');
+    assert.deepEqual(
+      ids(log).filter((id) => id !== 'one'),
+      ['first'],
+    );
+    log.close();
+    const reopened = ReceiptLog.open(file);
+    reopened.keep(receipt('last'));
+    assert.deepEqual(
+      ids(reopened).filter((id) => id !== 'one'),
+      ['first', 'last'],
+    );
+    reopened.close();
+    rmdirSync(`${file}.draft`);
+    const again = ReceiptLog.open(file);
+    assert.deepEqual(
+      ids(again).filter((id) => id !== 'one'),
+      ['first', 'last'],
+    );
+    again.close();
   });
 });

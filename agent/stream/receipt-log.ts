@@ -4,7 +4,17 @@
  * An append-only file of lines: `+ ID RECEIPT` keeps a receipt, `- ID` lets it go. A line that a crash cut short is
  * skipped. The file is written anew when it is opened and when it has grown past its bound, so it stays small.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Receipt, ReceiptSchema, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -25,7 +35,7 @@ export class ReceiptLog {
   private constructor(path: string, kept: Map<string, Receipt>) {
     this.#path = path;
     this.#kept = kept;
-    this.#file = this.#writeAnew();
+    this.#file = this.#openTidy();
     this.#lines = kept.size;
   }
 
@@ -67,24 +77,40 @@ export class ReceiptLog {
 
   #append(line: string): void {
     if (this.#lines >= 2 * this.#kept.size + SPARE_LINES) {
+      const anew = this.#writeAnew(); // throws before the old file is given up
       closeSync(this.#file);
-      this.#file = this.#writeAnew();
+      this.#file = anew;
       this.#lines = this.#kept.size;
       return;
     }
     // A line begins with a line end too: should the one before have been cut short, only that one is lost.
-    writeSync(this.#file, `\n${line}`);
+    writeFileSync(this.#file, `\n${line}`);
     fsyncSync(this.#file);
     this.#lines += 1;
+  }
+
+  /** Opens it, written anew unless the disk has no room for that: then the old lines stay in front of what is added. */
+  #openTidy(): number {
+    try {
+      return this.#writeAnew();
+    } catch {
+      return openSync(this.#path, 'a', 0o600);
+    }
   }
 
   /** Replaces the file by what is kept, and leaves it open for appending. A crash leaves the old or the new one. */
   #writeAnew(): number {
     const draft = `${this.#path}.draft`;
     const file = openSync(draft, 'w', 0o600);
-    writeSync(file, [...this.#kept.values()].map(keepLine).join(''));
-    fsyncSync(file);
-    renameSync(draft, this.#path);
+    try {
+      writeFileSync(file, [...this.#kept.values()].map(keepLine).join('')); // writeSync may write less than it is given
+      fsyncSync(file);
+      renameSync(draft, this.#path);
+    } catch (cause) {
+      closeSync(file);
+      rmSync(draft, { force: true });
+      throw cause;
+    }
     const folder = openSync(dirname(this.#path), 'r');
     fsyncSync(folder);
     closeSync(folder);

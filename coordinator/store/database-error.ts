@@ -1,15 +1,36 @@
 /** What databases complain about, in our words. */
 import { messageOf, OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 
-/** What a code of SQLite, Postgres or the socket to it means; codes are matched by their beginning. */
-const meanings: readonly {
+type Meaning = {
   readonly code: string;
   readonly as: 'resource_exhausted' | 'unavailable' | 'data_loss';
   readonly reason: string;
+  /** What is the matter, where the database's own words are not enough. */
+  readonly what?: string;
   readonly mend: string;
-}[] = [
-  { code: 'SQLITE_FULL', as: 'resource_exhausted', reason: 'disk_full', mend: 'free some disk and try again' },
-  { code: '53100', as: 'resource_exhausted', reason: 'disk_full', mend: 'free some disk of the database server' },
+};
+
+const full = {
+  as: 'resource_exhausted',
+  reason: 'disk_full',
+  what: 'the disk is full',
+  mend: 'free some space on the disk that the database is on, and try again',
+} as const;
+
+/** What a code of SQLite, Postgres or the socket to it means; codes are matched by their beginning, the first that fits. */
+const meanings: readonly Meaning[] = [
+  { ...full, code: 'SQLITE_FULL' },
+  { ...full, code: 'SQLITE_IOERR_SHMSIZE' }, // the index of the write-ahead log could not grow
+  { ...full, code: 'ENOSPC' },
+  { ...full, code: '53100', mend: 'free some space on the disk of the database server' },
+  {
+    code: '53',
+    as: 'resource_exhausted',
+    reason: 'store_exhausted',
+    mend: 'give the database server more memory or connections',
+  },
+  { code: 'SQLITE_IOERR', as: 'unavailable', reason: 'store_failed', mend: 'check the disk that the database is on' },
+  { code: '58', as: 'unavailable', reason: 'store_failed', mend: 'see the log of the database server' },
   { code: 'SQLITE_BUSY', as: 'unavailable', reason: 'store_busy', mend: 'find out which other program has it open' },
   {
     code: 'SQLITE_CANTOPEN',
@@ -39,8 +60,9 @@ export function explain(thrown: unknown, doing: string): unknown {
   const code = systemCode(thrown);
   const meaning = code === '' ? undefined : meanings.find((candidate) => code.startsWith(candidate.code));
   if (meaning === undefined) return thrown;
-  const { as, reason, mend } = meaning;
-  return new OpenCraneError(as, reason, `${doing}: ${messageOf(thrown)}`, { cause: thrown, mend });
+  const { as, reason, mend, what } = meaning;
+  const words = what === undefined ? messageOf(thrown) : `${what} (${messageOf(thrown)})`;
+  return new OpenCraneError(as, reason, `${doing}: ${words}`, { cause: thrown, mend });
 }
 
 /** Whether Postgres gave a transaction up for another one, so that trying it again may do. */

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
-import { type Dialect, PostgresDialect, SqliteAdapter, SqliteDialect } from 'kysely';
+import { type Dialect, type Driver, PostgresDialect, SqliteAdapter, SqliteDialect } from 'kysely';
 import pg from 'pg';
 import { explain } from './database-error.ts';
 
@@ -34,7 +34,7 @@ export function postgresDialect(url: string, onIdleError: (error: Error) => void
     types: { getTypeParser: parserOf },
   });
   pool.on('error', onIdleError); // an idle client whose server went away; unheard it would end the process
-  return new PostgresDialect({ pool });
+  return new PostgresWithQuietRollback({ pool });
 }
 
 /** Schema changes of SQLite are transactional; Kysely's adapter says otherwise and would leave half a migration behind. */
@@ -42,6 +42,27 @@ class SqliteWithTransactionalSchema extends SqliteDialect {
   override createAdapter(): SqliteAdapter {
     return new TransactionalSqliteAdapter();
   }
+
+  override createDriver(): Driver {
+    return withQuietRollback(super.createDriver());
+  }
+}
+
+class PostgresWithQuietRollback extends PostgresDialect {
+  override createDriver(): Driver {
+    return withQuietRollback(super.createDriver());
+  }
+}
+
+/**
+ * Kysely rolls back after an error and, when that fails too, throws that second error in place of the first. It says nothing: on
+ * a full disk SQLite has rolled back by itself ("no transaction is active"), and Postgres has when its connection is gone, which
+ * Kysely's driver then discards.
+ */
+function withQuietRollback(driver: Driver): Driver {
+  const rollback = driver.rollbackTransaction.bind(driver);
+  driver.rollbackTransaction = (connection) => rollback(connection).catch(() => {});
+  return driver;
 }
 
 class TransactionalSqliteAdapter extends SqliteAdapter {

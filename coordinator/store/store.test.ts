@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -146,3 +147,52 @@ test('a server that is not there is unavailable', async () => {
     return true;
   });
 });
+
+test('a full disk is said as that, whatever the failing rollback says, and all goes on when there is room', async (t) => {
+  const at = mkdtempSync(join(tmpdir(), 'oc-full-'));
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', at]).status !== 0) {
+    rmSync(at, { recursive: true });
+    return t.skip('mounting a small disk takes root');
+  }
+  const store = await Store.open(join(at, 'coordinator.sqlite'), silent);
+  t.after(async () => {
+    await store.close();
+    assert.equal(spawnSync('umount', [at]).status, 0);
+    rmSync(at, { recursive: true });
+  });
+  const write = (displayName: string) =>
+    store.transaction(async (change) => {
+      const number = await change.next('revision');
+      const row = { team: '', retention: 'retain', created_at: 1, deleting: 0 } as const;
+      await change.db
+        .insertInto('tenants')
+        .values({ ...row, name: `tenant-${number}`, display_name: displayName })
+        .execute();
+      return number;
+    });
+  assert.equal(await write('before'), 1);
+  fill(join(at, 'ballast'));
+  for (const attempt of ['first', 'second']) {
+    await assert.rejects(write('x'.repeat(300_000)), (thrown) => {
+      assert.ok(thrown instanceof OpenCraneError, attempt);
+      assert.deepEqual([thrown.code, thrown.reason], ['resource_exhausted', 'disk_full']);
+      assert.match(thrown.message, /^writing to the database: the disk is full/);
+      return true;
+    });
+  }
+  assert.equal((await store.db.selectFrom('tenants').selectAll().execute()).length, 1, 'it is read meanwhile');
+  rmSync(join(at, 'ballast'));
+  assert.equal(await write('after'), 2);
+});
+
+/** Takes all the room there is. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4_096));
+  } catch {
+    // Full: that was the aim.
+  } finally {
+    closeSync(file);
+  }
+}
