@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { seededRandom, testSeed } from '@opencrane/kit/testing/seeded-random.ts';
 import type { CapturedDatabase } from '../snapshot/database-source.ts';
 import { Replica, temporaryFolder, Writer } from './testing.ts';
 
@@ -34,7 +35,8 @@ test('a capturing process that is killed at any time goes on from what it had st
   const files = join(folder.path, 'stored');
   mkdirSync(files);
   const actions = ['write', 'write', 'write', 'grow', 'shrink', 'rollback'];
-  const seed = Math.floor(Math.random() * 2 ** 32);
+  const seed = testSeed();
+  const random = seededRandom(seed);
   const writer = await Writer.start({ path, seed, pageBytes: 4096, autoCheckpoint: 0, cachePages: 50, actions });
   t.after(() => writer.kill());
   const replica = new Replica(join(folder.path, 'copy'));
@@ -46,7 +48,7 @@ test('a capturing process that is killed at any time goes on from what it had st
     const capturer = fork(main, [path, files], { execArgv: ['--disable-warning=ExperimentalWarning'] });
     const gone = once(capturer, 'exit');
     await Promise.race([once(capturer, 'message'), gone]);
-    await setTimeout(Math.random() * 40);
+    await setTimeout(random() * 40);
     assert.ok(capturer.exitCode === null, `seed ${seed}: it ended by itself`);
     capturer.kill('SIGKILL');
     await gone;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { seededRandom, testSeed } from '@opencrane/kit/testing/seeded-random.ts';
 import type { DatabasePosition } from '../snapshot/database-source.ts';
 import type { SqliteCapture } from './sqlite-capture.ts';
 import { Connection, openCapture, Replica, temporaryFolder, Writer, type WriterOrder } from './testing.ts';
@@ -48,7 +49,8 @@ async function comparePages(
 for (const [at, { reason, ...order }] of writers.entries()) {
   test(`${reason}: every capture is a committed state, and none loses a transaction`, async (t) => {
     const path = join(folder.path, `${at}.sqlite`);
-    const seed = Math.floor(Math.random() * 2 ** 32);
+    const seed = testSeed() + at;
+    const random = seededRandom(seed);
     let writer = await Writer.start({ ...order, path, seed });
     t.after(() => writer.kill());
     const capture = await openCapture(folder.path);
@@ -74,7 +76,7 @@ for (const [at, { reason, ...order }] of writers.entries()) {
         await writer.kill();
         writer = await Writer.start({ ...order, path, seed: seed + round });
       }
-      await setTimeout(Math.random() * 10);
+      await setTimeout(random() * 10);
     }
     await writer.kill();
     await comparePages(path, capture, replica, since);
