@@ -17,6 +17,8 @@ import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { StartTurn } from './arbiter/start-turn.ts';
+import { StateArbiter } from './arbiter/state-arbiter.ts';
 import { openBucket } from './bucket/open-bucket.ts';
 import { BundleKeeper } from './bundles/bundle-keeper.ts';
 import { BundleShelf } from './bundles/bundle-shelf.ts';
@@ -38,6 +40,9 @@ import { commandEnvironment, gatewayProcess } from './openclaw/environment.ts';
 import { connectGateway } from './openclaw/gateway-client.ts';
 import { probeAll, probeStartup } from './openclaw/probes.ts';
 import { composeResidence } from './residence/compose.ts';
+import { writeLineage } from './residence/lineage.ts';
+import { sightsOf } from './residence/sights.ts';
+import { StateDoubt } from './residence/state-doubt.ts';
 import { isUndisturbed } from './residence/undisturbed.ts';
 import { vaultArchive } from './residence/vault-archive.ts';
 import { VaultOrders } from './residence/vault-orders.ts';
@@ -93,15 +98,26 @@ async function start(
   const witness = new WitnessCalls({ address: settings.coordinator, tokenFile: settings.tokenFile });
   const launcher = new LauncherClient(folders);
   const view = new LauncherView(launcher);
-  /** The agent has told the launcher to start OpenClaw, or is about to, and has not seen it ready. */
-  let starting = false;
-  /** The state is being exchanged; snapshots of it would be of neither. */
-  let exchanging = false;
+  const arbiter = new StateArbiter({
+    seen: () =>
+      sightsOf({
+        isUndisturbed: isUndisturbed({ process: processSeen(view.status), startedPid: observer.startedPid }),
+        isUpgrading: journal.entry !== undefined,
+        isInDoubt: doubt.is,
+      }),
+    clock,
+  });
+  const startTurn = new StartTurn(arbiter, settings.readyTimeoutMillis);
+  const doubt = new StateDoubt(async (restoring) => {
+    const { vault } = await residing.residence.atHome();
+    await writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch: residing.fence.epoch, restoring });
+  });
   const openclaw = new OpenClaw({
     launcher,
     async starting(is) {
-      starting = is;
-      await residing.residence.reconsider();
+      if (!is) return startTurn.end();
+      await startTurn.take();
+      residing.residence.assertStateThere();
     },
     hold: () => residing.fence.hold,
     process: gatewayProcess(folders, port, process.env),
@@ -146,6 +162,7 @@ async function start(
     folders,
     installed,
     openclaw,
+    exchange: (work) => arbiter.during('exchange', { signal: new AbortController().signal }, work),
     archive: vaultArchive({ residence: () => residing.residence, onStep: faultPoint, clock }),
     serving: () => record.current.runtime,
     started: async () => (await launcher.status()).started?.runtimeDirectory,
@@ -173,7 +190,7 @@ async function start(
     drained: () => record.current.drained,
     vault: () => residing.residence.seen,
     config: () => ({ drift: watch.seen?.drift ?? [], effectiveDigest: watch.seen?.effectiveDigest ?? '' }),
-    onStarted: () => void residing.residence.reconsider(),
+    onStarted: () => arbiter.changed(),
     report: (health) => link.reportHealth(health),
     clock,
     log,
@@ -206,7 +223,10 @@ async function start(
       updates.settled(offer, outcome);
       watch.look();
     },
-    doing: (what) => observer.doing(what),
+    doing(what) {
+      observer.doing(what);
+      arbiter.changed();
+    },
     clock,
     random,
     log,
@@ -227,13 +247,7 @@ async function start(
     witness,
     instance: instanceId,
     openclawVersion: () => record.current.runtime?.version ?? null,
-    mayCapture: () =>
-      isUndisturbed({
-        process: processSeen(view.status),
-        startedPid: observer.startedPid,
-        starting: starting || exchanging,
-      }),
-    mayPrune: () => !exchanging && journal.entry === undefined,
+    arbiter,
     pinned,
     onChange: () => observer.look(),
     report: createReporter('residence', report, clock),
@@ -242,17 +256,12 @@ async function start(
   });
   const orders = new VaultOrders({
     ...residing,
+    arbiter,
+    doubt,
     retention: settings.retention,
     pinned,
     folders,
-    exchange: (work, signal) =>
-      converger.exchange(async () => {
-        exchanging = true;
-        await residing.residence.reconsider();
-        await work().finally(() => {
-          exchanging = false;
-        });
-      }, signal),
+    exchange: (work, signal) => converger.exchange(work, signal),
     sendArchive: (commandId, pieces) => link.sendArchive(commandId, pieces),
     report: () => createReporter('vault', report, clock),
     onStep: faultPoint,
@@ -261,7 +270,7 @@ async function start(
   });
   view.listen({
     changed() {
-      void residing.residence.reconsider();
+      arbiter.changed();
       observer.look();
       converger.wake();
     },

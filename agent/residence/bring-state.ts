@@ -4,6 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { Fence } from '../fence/fence.ts';
+import { undoCutOff } from '../runtime/kept-states.ts';
 import type { Reporter } from '../supervise/progress.ts';
 import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import { restore } from '../vault/restore/restore.ts';
@@ -34,6 +35,7 @@ export async function bringState(
 ): Promise<void> {
   const { folders, fence, onStep } = ports;
   const head = await checkedHead(vault, signal);
+  await undoCutOff(folders.state); // of an upgrade that goes on later
   const lineage = await readLineage(folders.lineage);
   const decision = decideState({
     lineage,

@@ -5,6 +5,7 @@ import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import type { Lifecycle } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import type { StateArbiter } from '../arbiter/state-arbiter.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import { objectAt } from '../bucket/layout.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -36,9 +37,7 @@ export type ResidenceSurroundings = {
   readonly witness: Witness;
   readonly instance: string;
   readonly openclawVersion: () => string | null;
-  readonly mayCapture: () => boolean;
-  /** Whether neither the state nor the version that runs on it is being exchanged. */
-  readonly mayPrune: () => boolean;
+  readonly arbiter: StateArbiter;
   /** Snapshots that are kept at any age. */
   readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
   readonly onChange: () => void;
@@ -95,7 +94,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
     folders,
     lockOpenClawOut,
     openclawVersion: around.openclawVersion,
-    mayCapture: around.mayCapture,
+    arbiter: around.arbiter,
     pruneTrouble: () => pruning.trouble,
     onChange: around.onChange,
     report: around.report,
@@ -112,7 +111,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
       const assertHeld = () => fence.assertHeld();
       return pruner.prune(request, { assertHeld, clock, onStep: faultPoint, report: () => {} }, signal);
     },
-    mayPrune: around.mayPrune,
+    mayPrune: () => around.arbiter.may('prune'),
     onTrouble: around.onChange,
     clock,
     random,

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
+import { nothingSeen, StateArbiter } from '../arbiter/state-arbiter.ts';
 import { objectAt } from '../bucket/layout.ts';
 import { Fence } from '../fence/fence.ts';
 import { epochOf, holderIdOf } from '../fence/lease-record.ts';
@@ -57,7 +58,7 @@ test('an idle tenant writes nothing but its lease, with a database open and file
     folders: { state, lineage: join(folder.path, 'lineage.json'), seenLog: join(folder.path, 'seen.jsonl') },
     lockOpenClawOut: () => assert.fail('OpenClaw serves on'),
     openclawVersion: () => '2026.9.6',
-    mayCapture: () => true,
+    arbiter: new StateArbiter({ seen: nothingSeen, clock }),
     pruneTrouble: () => '',
     onChange() {},
     report: Object.assign(() => {}, { finish() {} }),

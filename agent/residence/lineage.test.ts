@@ -56,6 +56,12 @@ const rows: { reason: string; change: Partial<Situation>; decision: StateDecisio
     decision: 'keep',
   },
   {
+    reason:
+      'a state that is gone from the disk it was on is brought back; an empty one would become the newest snapshot',
+    change: { hasState: false },
+    decision: 'restore',
+  },
+  {
     reason: 'a state of which nothing is remembered is not trusted over the bucket',
     change: { lineage: undefined, epoch: 5 },
     decision: 'restore',

@@ -1,7 +1,7 @@
 /**
  * Which state this disk has: the one that is live in the bucket, or one that another machine has left behind.
  *
- *   no state here ─────────────────────────────── bucket has snapshots ──▶ restore
+ *   no state here, or one that was being exchanged ─ bucket has snapshots ──▶ restore
  *   state here, written under epoch e ── head's epoch ≤ e ──▶ keep: it is the newest, the bucket follows it
  *                                    └── head's epoch > e ──▶ another machine wrote since ──▶ restore, ours is put aside
  *
@@ -47,7 +47,7 @@ export type StateDecision = 'keep' | 'restore';
 export function decideState({ lineage, vault, epoch, hasState, head }: Situation): StateDecision {
   if (lineage !== undefined && lineage.vault !== vault) throw anotherVault(lineage.vault, vault);
   if (head === undefined || !head.hasSnapshot) return 'keep';
-  if (lineage?.epoch === epoch) return lineage.restoring ? 'restore' : 'keep';
+  if (lineage?.epoch === epoch) return lineage.restoring || !hasState ? 'restore' : 'keep';
   if (!hasState || lineage === undefined || lineage.restoring) return 'restore';
   return head.epoch > lineage.epoch ? 'restore' : 'keep';
 }

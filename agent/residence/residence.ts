@@ -6,20 +6,24 @@
  * At home, every change is in the bucket seconds later. Whatever fails on the way in is tried again: a bucket that is away
  * makes a tenant wait, never start on a state of which it is not known whether it is the newest.
  */
+import { existsSync } from 'node:fs';
 import { backoffMillis } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { inOneLine, isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import type { StateArbiter } from '../arbiter/state-arbiter.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
 import type { Epoch } from '../fence/lease-record.ts';
 import type { VaultSeen } from '../health/vault-component.ts';
 import type { Reporter } from '../supervise/progress.ts';
+import { leftByExchanges } from '../vault/commands/state-swap.ts';
 import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import type { Random } from '../vault/keys/random.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
 import { Pruner } from '../vault/prune/prune.ts';
+import { removeTree } from '../vault/restore/remove-tree.ts';
 import { SnapshotLoop } from '../vault/schedule/snapshot-loop.ts';
 import type { DatabaseCapture } from '../vault/snapshot/database-source.ts';
 import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault/snapshot/snapshotter.ts';
@@ -38,8 +42,8 @@ export type ResidencePorts = {
   /** Takes the lock that OpenClaw's process holds while it lives; throws when one lives. */
   readonly lockOpenClawOut: () => { readonly release: () => void };
   readonly openclawVersion: () => string | null;
-  /** Whether databases may be held still for a moment now (undisturbed.ts). */
-  readonly mayCapture: () => boolean;
+  /** Gives turns on the state and on the vault. */
+  readonly arbiter: StateArbiter;
   /** Why pruning fails again and again; empty when it does not. */
   readonly pruneTrouble: () => string;
   /** Told when what `seen` says may have changed. */
@@ -111,10 +115,33 @@ export class Residence implements Part {
     };
   }
 
-  /** Takes a snapshot now; undefined when nothing had changed since the newest. Waits until the tenant is at home. */
-  async snapshot(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+  /**
+   * Takes a snapshot when it may be taken (`takeNow` in schedule/snapshot-loop.ts); undefined when nothing had changed since the
+   * newest. Waits until the tenant is at home.
+   */
+  async snapshot(
+    reason: SnapshotRequest['reason'],
+    signal: AbortSignal,
+    onWait?: (what: string) => void,
+  ): Promise<SnapshotResult | undefined> {
     const { snapshots } = await this.#movedIn.promise;
-    return snapshots.takeNow(reason, signal);
+    return snapshots.takeNow(reason, signal, onWait);
+  }
+
+  /** The same at once, for who has stopped OpenClaw and alone may start it. */
+  async snapshotAlone(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    const { snapshots } = await this.#movedIn.promise;
+    return snapshots.takeAlone(reason, signal);
+  }
+
+  /** Throws `state_missing` when the tenant has snapshots and no state folder: an empty one must not be made in its place. */
+  assertStateThere(): void {
+    const { state } = this.#ports.folders;
+    if (this.newestSnapshot === undefined || existsSync(state)) return;
+    throw new OpenCraneError('failed_precondition', 'state_missing', `the state folder ${state} is not there`, {
+      field: state,
+      mend: 'bring the newest snapshot back with "opencrane vault restore"',
+    });
   }
 
   /** Name of the newest snapshot's manifest; undefined before the first, and before the tenant is at home. */
@@ -122,19 +149,16 @@ export class Residence implements Part {
     return this.#home?.snapshotter.newestName;
   }
 
-  /** Looks anew whether captures may be taken; resolves when none is under way that may not. */
-  async reconsider(): Promise<void> {
-    await this.#home?.snapshots.reconsider();
-  }
-
   async #moveIn(): Promise<void> {
     const { signal } = this.#stop;
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
         this.#home = await this.#settle(signal);
+        const left = await leftByExchanges(this.#ports.folders.state); // before any exchange of ours
         this.#movedIn.resolve(this.#home);
         this.#ports.report.finish();
         this.#ports.onChange();
+        await this.#sweep(left);
         return;
       } catch (cause) {
         if (signal.aborted) break;
@@ -142,6 +166,14 @@ export class Residence implements Part {
       }
     }
     this.#movedIn.reject(new DOMException('the agent stops', 'AbortError'));
+  }
+
+  /** The state is certain, and is there: what exchanges that were cut off have left is not needed any more. */
+  async #sweep(left: readonly string[]): Promise<void> {
+    for (const path of left) {
+      if (this.#stop.signal.aborted) return;
+      await removeTree(path).catch((cause: unknown) => this.#ports.log.warn({ err: cause, path }, 'cannot be removed'));
+    }
   }
 
   async #takeLease(signal: AbortSignal): Promise<Epoch> {
@@ -160,7 +192,7 @@ export class Residence implements Part {
     const epoch = await this.#takeLease(signal);
     this.#tell({ state: 'waiting', why: 'opening the vault' });
     const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
-    const pruner = new Pruner(vault);
+    const pruner = new Pruner(vault, this.#ports.arbiter);
     await pruner.reading(() => bringState(this.#ports, vault, epoch, () => this.#tell({ state: 'restoring' }), signal));
     const snapshotter = await this.#openSnapshots(vault, epoch, signal);
     const snapshots = this.#follow(snapshotter);
@@ -177,15 +209,16 @@ export class Residence implements Part {
   }
 
   #follow(snapshotter: Snapshotter): SnapshotLoop {
-    const { folders, clock, fence, openclawVersion, mayCapture, onChange, random, log } = this.#ports;
+    const { folders, clock, fence, openclawVersion, arbiter, onChange, random, log } = this.#ports;
     return new SnapshotLoop({
-      async take(request, stop) {
+      take: async (request, stop) => {
         fence.assertHeld();
+        this.assertStateThere();
         return snapshotter.snapshot(request, stop);
       },
       root: folders.state,
       openclawVersion,
-      mayTake: mayCapture,
+      arbiter,
       onStanding: onChange,
       clock,
       random,
@@ -209,7 +242,7 @@ export class Residence implements Part {
     const lock = openclawLock(this.#ports.lockOpenClawOut);
     if (lock === undefined) return false;
     try {
-      await snapshots.takeNow('drain', hurry);
+      await snapshots.takeAlone('drain', hurry);
       return true;
     } finally {
       lock.release();

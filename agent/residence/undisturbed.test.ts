@@ -4,7 +4,7 @@ import type { ProcessSeen } from '../health/health-tree.ts';
 import { isUndisturbed, type OpenClawSeen } from './undisturbed.ts';
 
 const process = (state: ProcessSeen['state'], pid = 7): ProcessSeen => ({ state, pid, lastWords: '' });
-const serving: OpenClawSeen = { process: process('running'), startedPid: 7, starting: false };
+const serving: OpenClawSeen = { process: process('running'), startedPid: 7 };
 
 const rows: { reason: string; seen: Partial<OpenClawSeen>; may: boolean }[] = [
   { reason: 'one that serves is not disturbed', seen: {}, may: true },
@@ -17,11 +17,6 @@ const rows: { reason: string; seen: Partial<OpenClawSeen>; may: boolean }[] = [
   },
   { reason: 'one that crashed may be back in a moment', seen: { process: process('restarting', 0) }, may: false },
   { reason: 'where none runs nobody is disturbed', seen: { process: process('idle', 0) }, may: true },
-  {
-    reason: 'one that is about to be started by us is',
-    seen: { process: process('idle', 0), starting: true },
-    may: false,
-  },
   { reason: 'a launcher that does not answer may be starting one', seen: { process: undefined }, may: false },
 ];
 

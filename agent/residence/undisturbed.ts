@@ -1,5 +1,5 @@
 /**
- * Whether snapshots may be taken now. While OpenClaw starts it migrates its databases, asks for them alone, waits for nobody,
+ * Whether an OpenClaw that this agent has not told to start may be starting. While OpenClaw starts it migrates its databases, asks for them alone, waits for nobody,
  * and gives up with exit code 78 ("sqlite-busy", seen on 2026.9.6): a capture that holds one still for a moment would keep
  * the tenant down.
  */
@@ -11,13 +11,11 @@ export type OpenClawSeen = {
   readonly process: ProcessSeen | undefined;
   /** The process of which `/startupz` was seen to say that it has started. */
   readonly startedPid: number;
-  /** The agent itself is about to start it. */
-  readonly starting: boolean;
 };
 
 /** Whether nothing is disturbed by a capture. */
-export function isUndisturbed({ process, startedPid, starting }: OpenClawSeen): boolean {
-  if (starting || process === undefined) return false;
+export function isUndisturbed({ process, startedPid }: OpenClawSeen): boolean {
+  if (process === undefined) return false;
   switch (process.state) {
     case 'running':
     case 'stopping':

@@ -9,7 +9,7 @@ import type { Residence } from './residence.ts';
 
 /** What it takes. */
 export type VaultArchivePorts = {
-  readonly residence: () => Pick<Residence, 'atHome' | 'snapshot' | 'newestSnapshot'>;
+  readonly residence: () => Pick<Residence, 'atHome' | 'snapshotAlone' | 'newestSnapshot'>;
   /** Awaited at `restore:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly clock: Clock;
@@ -19,7 +19,7 @@ export type VaultArchivePorts = {
 export function vaultArchive({ residence, onStep, clock }: VaultArchivePorts): StateArchive {
   return {
     async store(signal) {
-      await residence().snapshot('upgrade', signal);
+      await residence().snapshotAlone('upgrade', signal); // OpenClaw is stopped
       const newest = residence().newestSnapshot; // the one just taken, or an earlier one when nothing had changed since
       if (newest !== undefined) return newest;
       throw new OpenCraneError('failed_precondition', 'nothing_to_keep', 'keeping the state: there is none yet');

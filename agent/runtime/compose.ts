@@ -20,6 +20,8 @@ export type RuntimeSurroundings = {
   readonly folders: TenantFolders;
   readonly installed: InstalledRuntimes;
   readonly openclaw: OpenClawControl;
+  /** Does something to the state, in whose place nobody else may put or read anything meanwhile. */
+  readonly exchange: (work: () => Promise<void>) => Promise<void>;
   /** Where the states go that are kept from before an upgrade. */
   readonly archive: StateArchive;
   readonly serving: RuntimeApplierPorts['serving'];
@@ -41,11 +43,21 @@ export type Upgrading = {
 
 /** Constructs it. */
 export async function composeRuntime(around: RuntimeSurroundings): Promise<Upgrading> {
-  const { timeouts, folders, installed, openclaw, archive, serving, started, commandsEnvironment, log } = around;
+  const { timeouts, folders, installed, openclaw, exchange, archive, serving, started, commandsEnvironment, log } =
+    around;
   const journal = await UpgradeJournal.open(folders.journal);
   const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
   const onStep = (step: string) => faultPoint(step);
-  const runner = new UpgradeRunner({ openclaw, kept, journal, state: folders.state, timeouts, clock, onStep });
+  const runner = new UpgradeRunner({
+    openclaw,
+    exchange,
+    kept,
+    journal,
+    state: folders.state,
+    timeouts,
+    clock,
+    onStep,
+  });
   const runtime = new RuntimeApplier({
     installed,
     kept,

@@ -129,6 +129,12 @@ export async function replaceFolder(folder: string, bring: (target: string) => P
   await rm(aside, { recursive: true, force: true });
 }
 
+/** Takes back a replacement that a crash cut off while there was nothing in the folder's place; it is done anew from there. */
+export async function undoCutOff(folder: string): Promise<void> {
+  const aside = `${folder}.aside`;
+  if (!(await exists(folder)) && (await exists(aside))) await rename(aside, folder);
+}
+
 async function exists(path: string): Promise<boolean> {
   return readdir(path).then(
     () => true,

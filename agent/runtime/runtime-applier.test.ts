@@ -57,7 +57,11 @@ async function tenant(options: { serving?: string; preflight?: (state: string) =
     waitReady: async () => clock.advance(6000),
   };
   const timeouts = { readyMillis: 1, soakMillis: 0, drainMillis: 1 };
-  const runner = new UpgradeRunner({ openclaw, kept, journal, state, timeouts, clock, onStep: () => {} });
+  const runner = new UpgradeRunner({
+    ...{ openclaw, kept, journal, state, timeouts, clock },
+    exchange: (work) => work(),
+    onStep: () => {},
+  });
   const { serving } = options;
   const applier = new RuntimeApplier({
     installed,

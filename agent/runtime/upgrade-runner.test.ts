@@ -112,7 +112,10 @@ async function tenant(behaviour: Behaviour = 'good') {
     };
     const signal = new AbortController();
     const timeouts = { readyMillis: behaviour === 'never' ? 900 : 180_000, soakMillis: 990, drainMillis: 1 };
-    const runner = new UpgradeRunner({ openclaw, kept, journal, state, timeouts, clock, onStep });
+    const runner = new UpgradeRunner({
+      ...{ openclaw, kept, journal, state, timeouts, clock, onStep },
+      exchange: (work) => work(),
+    });
     return { journal, runner, signal: signal.signal, killed: killed.promise };
   };
   const schema = () => readFile(join(state, 'openclaw.sqlite'), 'utf8');

@@ -21,6 +21,8 @@ export type UpgradeTimeouts = {
 /** What carrying out takes. */
 export type UpgradePorts = {
   readonly openclaw: OpenClawControl;
+  /** Does something to the state while nobody takes a snapshot of it. */
+  readonly exchange: (work: () => Promise<void>) => Promise<void>;
   readonly kept: KeptStates;
   readonly journal: UpgradeJournal;
   /** The folder of the tenant's state. */
@@ -135,8 +137,8 @@ export class UpgradeRunner {
   }
 
   async #restore(id: string, signal: AbortSignal): Promise<Partial<JournalEntry>> {
-    const { kept, state } = this.#ports;
-    await kept.restore(id, state, signal);
+    const { exchange, kept, state } = this.#ports;
+    await exchange(() => kept.restore(id, state, signal));
     return {};
   }
 

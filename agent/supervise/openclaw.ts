@@ -22,7 +22,10 @@ export type OpenClawPorts = {
   readonly hold: () => HoldTime;
   /** Lays the managed configuration over what the state holds; called before every start. */
   readonly render: (signal: AbortSignal) => Promise<void>;
-  /** Called before a start, with true, and when it has come to its end, with false: nobody may hold the databases meanwhile. */
+  /**
+   * Called before a start, with true, and when it has come to its end, good or bad, with false: nobody may hold the databases or
+   * exchange the state meanwhile. Throws when OpenClaw must not be started.
+   */
   readonly starting: (isStarting: boolean) => Promise<void>;
   /** Asks `/startupz`; throws while nothing answers. */
   readonly startup: (signal: AbortSignal) => Promise<Startup>;
@@ -69,11 +72,17 @@ export class OpenClaw implements OpenClawControl {
   }
 
   async start(runtimeDirectory: string, version: string): Promise<void> {
-    await this.#ports.render(AbortSignal.timeout(this.#ports.timeouts.readyMillis));
-    const { environment, arguments: argv } = this.#ports.process;
-    const order = { runtimeDirectory, version, environment: { ...environment }, arguments: [...argv] };
-    await this.#ports.starting(true);
-    await this.#ports.launcher.start(order, this.#ports.hold());
+    const { starting, render, process, launcher, hold, timeouts } = this.#ports;
+    try {
+      await starting(true); // before anything is written into the state
+      await render(AbortSignal.timeout(timeouts.readyMillis));
+      const { environment, arguments: argv } = process;
+      const order = { runtimeDirectory, version, environment: { ...environment }, arguments: [...argv] };
+      await launcher.start(order, hold());
+    } catch (cause) {
+      await starting(false);
+      throw cause;
+    }
     faultPoint('openclaw:started');
   }
 
@@ -121,8 +130,11 @@ export class OpenClaw implements OpenClawControl {
   }
 
   async waitReady(version: string, signal: AbortSignal): Promise<void> {
-    await this.#untilReady(version, signal);
-    await this.#ports.starting(false);
+    try {
+      await this.#untilReady(version, signal);
+    } finally {
+      await this.#ports.starting(false);
+    }
   }
 
   async #untilReady(version: string, signal: AbortSignal): Promise<void> {

@@ -57,6 +57,7 @@ const scenarios: Readonly<Record<string, () => Promise<unknown>>> = {
     const live: LiveState = {
       folder: world.state,
       takeSnapshot,
+      storeAhead: async (signal) => void (await takeSnapshot('request', signal)),
       async replaceState(work) {
         await work(takeSnapshot);
         return { downtimeMillis: 0 };

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { StateArbiter } from '@opencrane/agent/arbiter/state-arbiter.ts';
 import { DirectoryBucket } from '@opencrane/agent/bucket/directory-bucket.ts';
 import { epochOf } from '@opencrane/agent/fence/lease-record.ts';
 import { writeLineage } from '@opencrane/agent/residence/lineage.ts';
@@ -102,7 +103,7 @@ export class VaultWorld {
       folders: { state: this.state, lineage: this.#lineage, seenLog: this.at('seen.jsonl') },
       lockOpenClawOut: () => ({ release() {} }),
       openclawVersion: () => '2026.9.6',
-      mayCapture: () => false,
+      arbiter: new StateArbiter({ seen: () => ['starting'], clock: systemClock }),
       pruneTrouble: () => '',
       onChange() {},
       report: Object.assign(() => {}, { finish() {} }),

@@ -15,7 +15,10 @@ type TakeSnapshot = (reason: SnapshotReason, signal: AbortSignal) => Promise<Sna
 export type LiveState = {
   /** Its folder. What lies beside it is on the same file system. */
   readonly folder: string;
+  /** Waits while OpenClaw starts, or the state is exchanged. */
   readonly takeSnapshot: TakeSnapshot;
+  /** Takes one if nothing is in the way now: it only spares a later one work. */
+  storeAhead(signal: AbortSignal): Promise<void>;
   /**
    * Drains OpenClaw, does `work` while it is stopped, starts it again and waits until it is ready. While `work` goes on, nobody
    * takes a snapshot but `work` itself, with what it is given. When `work` throws, OpenClaw is started all the same, and the

@@ -212,7 +212,7 @@ test('killed between the two steps of the exchange, there is no state, and the n
   const onStep = (step: string) => {
     if (step !== 'replace:doubted') return;
     // What was brought back is away: the second step fails, and the process with it.
-    history.remove('../state.brought-back');
+    history.remove('../state.brought-back-id');
     live.onStart = () => live.die();
   };
   const exists = () => existsSync(history.state);

@@ -5,7 +5,7 @@
  *                                                              └─ an agent that starts here brings the snapshot before back
  *
  * Most is stored and restored while OpenClaw serves on. What was there is kept beside until OpenClaw is ready on what was
- * brought back; when it does not become ready, it is put back.
+ * brought back; when it does not become ready, it is put back. One at a time: whoever calls has the turn (arbiter/conflicts.ts).
  */
 import { isAbort, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { readHead } from '../format/head.ts';
@@ -28,7 +28,7 @@ export type RestoredInPlace = {
 };
 
 /** How far the exchange has come. */
-type Stage = 'untouched' | 'exchanging' | 'exchanged';
+type Stage = 'untouched' | 'exchanging' | 'exchanged' | 'live';
 
 /** Restores a snapshot, or the folder at `path` of it, in its own place. */
 export async function restoreInPlace(
@@ -38,13 +38,9 @@ export async function restoreInPlace(
   ports: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<RestoredInPlace> {
-  const { vault, pruner, assertHeld, onStep } = ports;
-  const swap = new StateSwap(live.folder, path);
+  const { vault, pruner, assertHeld, onStep, newId } = ports;
+  const swap = new StateSwap(live.folder, path, newId());
   assertHeld();
-  await swap.clear();
-  const restored = await pruner.reading(async () => restoreBeside(await choose(), path, swap, ports, signal));
-  await live.takeSnapshot('request', signal); // most of what the last one would have to store
-  await onStep('replace:restored');
   let before: ManifestRef | undefined;
   let stage: Stage = 'untouched';
   const exchange = async (takeLast: LiveState['takeSnapshot']) => {
@@ -60,15 +56,42 @@ export async function restoreInPlace(
     stage = 'exchanged';
     await onStep('replace:certain');
   };
-  ports.report('replace', 'exchanging the state');
-  const { downtimeMillis } = await live.replaceState(exchange, signal).catch(async (cause: unknown) => {
-    // An agent that stops waits no longer; OpenClaw starts on what was brought back.
-    const stays = stage === 'untouched' || (stage === 'exchanged' && isAbort(cause));
-    throw stays ? cause : await undone(swap, live, cause);
-  });
-  await swap.clear();
-  await storeWhatIsLive(live, signal);
-  return { ...restored, downtimeMillis, before };
+  try {
+    const restored = await pruner.reading(async () => restoreBeside(await choose(), path, swap, ports, signal));
+    await live.storeAhead(signal); // most of what the last one would have to store
+    await onStep('replace:restored');
+    ports.report('replace', 'exchanging the state');
+    const { downtimeMillis } = await live.replaceState(exchange, signal);
+    stage = 'live';
+    await swap.clear();
+    await storeWhatIsLive(live, signal);
+    return { ...restored, downtimeMillis, before };
+  } catch (cause) {
+    throw await afterFailure(stage, swap, live, cause, signal);
+  }
+}
+
+/** Leaves the state as it was, or as it was brought back; what is to be told. */
+async function afterFailure(
+  stage: Stage,
+  swap: StateSwap,
+  live: LiveState,
+  cause: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  switch (stage) {
+    case 'untouched':
+      // An agent that stops leaves it to the next one, which clears away what is beside a state that is certain.
+      if (!signal.aborted) await swap.clear().catch(() => {});
+      return cause;
+    case 'exchanging':
+      return undone(swap, live, cause);
+    case 'exchanged':
+      // An agent that stops waits no longer; OpenClaw starts on what was brought back.
+      return isAbort(cause) ? cause : undone(swap, live, cause);
+    case 'live':
+      return cause;
+  }
 }
 
 async function restoreBeside(

@@ -3,10 +3,11 @@
  *
  *   state, brought back ──▶ replaced, brought back ──▶ replaced, state      and back
  *
- * Between the two steps there is no state. Who starts then must know that (`setInDoubt` in ports.ts).
+ * Between the two steps there is no state. Who starts then must know that (`setInDoubt` in ports.ts). Each exchange has names of
+ * its own beside the state, so that none clears away what another has there.
  */
-import { lstat, mkdir, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { syncFolder } from '@opencrane/kit/atomic-file.ts';
 import { systemCode } from '@opencrane/kit/errors.ts';
 import { removeTree } from '../restore/remove-tree.ts';
@@ -18,14 +19,14 @@ export class StateSwap {
   readonly #place: string;
   readonly #replaced: string;
 
-  /** `path` is relative to the state; empty for all of it. */
-  constructor(state: string, path: string) {
-    this.broughtBack = `${state}.brought-back`;
-    this.#replaced = `${state}.replaced`;
+  /** `path` is relative to the state; empty for all of it. `id` is this exchange's own, of letters, digits and `-`. */
+  constructor(state: string, path: string, id: string) {
+    this.broughtBack = `${state}.brought-back-${id}`;
+    this.#replaced = `${state}.replaced-${id}`;
     this.#place = path === '' ? state : join(state, path);
   }
 
-  /** Removes what is beside the state: of an exchange that is over, or that was cut off. */
+  /** Removes what this exchange has beside the state. */
   async clear(): Promise<void> {
     await removeTree(`${this.broughtBack}.restoring`);
     await removeTree(this.broughtBack);
@@ -51,6 +52,16 @@ export class StateSwap {
   async #sync(): Promise<void> {
     for (const folder of new Set([dirname(this.#place), dirname(this.#replaced)])) await syncFolder(folder);
   }
+}
+
+/**
+ * What exchanges of former agents have left beside a state. It is rubbish only once the state is certain, and there: until then it
+ * may be all that there is.
+ */
+export async function leftByExchanges(state: string): Promise<string[]> {
+  const names = await readdir(dirname(state));
+  const left = new RegExp(`^${RegExp.escape(basename(state))}\\.(brought-back|replaced)(-[\\w-]+)?(\\.restoring)?$`);
+  return names.filter((name) => left.test(name)).map((name) => join(dirname(state), name));
 }
 
 async function exists(path: string): Promise<boolean> {

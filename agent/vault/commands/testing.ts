@@ -9,6 +9,7 @@ import { restore } from '../restore/restore.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import { type History, never } from '../testing-history.ts';
 import type { LiveState, VaultCommandPorts } from './ports.ts';
+import { leftByExchanges } from './state-swap.ts';
 
 /** Ports to a tenant of which only the bucket is there, unless they are given. */
 export function portsOf(history: History, given: Partial<VaultCommandPorts> = {}): VaultCommandPorts {
@@ -54,6 +55,10 @@ export class LiveTenant implements LiveState {
     return this.#snapshotter.snapshot({ reason, openclawVersion: '2026.9.6' }, signal);
   };
 
+  async storeAhead(signal: AbortSignal): Promise<void> {
+    await this.takeSnapshot('request', signal);
+  }
+
   async replaceState(work: Parameters<LiveState['replaceState']>[0]): Promise<{ downtimeMillis: number }> {
     this.#live();
     this.isRunning = false;
@@ -90,6 +95,7 @@ export class LiveTenant implements LiveState {
       await restore(vault, { snapshot: newest, target: this.folder }, ports, never);
       this.isInDoubt = false;
     }
+    for (const path of await leftByExchanges(this.folder)) rmSync(path, { recursive: true });
     this.#start();
     await this.takeSnapshot('change', never);
   }

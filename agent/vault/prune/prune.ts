@@ -6,8 +6,9 @@
  * Killed anywhere, what is left is whole, and the next pruning goes on. What cannot be read is not removed: it may be mended,
  * so nothing goes that it may need.
  */
-import type { Clock } from '@opencrane/kit/clock.ts';
+import { type Clock, systemClock } from '@opencrane/kit/clock.ts';
 import type { ReportProgress } from '../../appliers/applier.ts';
+import { nothingSeen, StateArbiter } from '../../arbiter/state-arbiter.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import { placeOf, prefixes } from '../../bucket/layout.ts';
 import { checkedHead } from '../format/head.ts';
@@ -17,7 +18,6 @@ import type { Vault } from '../vault.ts';
 import { NamedPacks } from './named-packs.ts';
 import { findOrphans } from './orphans.ts';
 import { type ListedManifest, type ListedPack, type ManifestPlan, planManifests, planPacks } from './plan.ts';
-import { ReadingLock } from './reading-lock.ts';
 import type { Retention } from './retention.ts';
 
 /** What to prune by. */
@@ -55,28 +55,31 @@ const REMOVALS = 8;
 
 type Plan = ManifestPlan & { readonly packs: readonly ListedPack[]; readonly unreadable: readonly ManifestRef[] };
 
+/** For work that has no other way to be given up: it waits for a removal, which ends. */
+const never = new AbortController().signal;
+
 /** Prunes one vault, one time after the other. */
 export class Pruner {
   readonly #vault: Vault;
   readonly #named: NamedPacks;
-  readonly #lock = new ReadingLock();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #arbiter: StateArbiter;
 
-  constructor(vault: Vault) {
+  /** `arbiter` is the tenant's; without one, nobody but the callers of this pruner is at the vault. */
+  constructor(vault: Vault, arbiter = new StateArbiter({ seen: nothingSeen, clock: systemClock })) {
     this.#vault = vault;
     this.#named = new NamedPacks(vault);
+    this.#arbiter = arbiter;
   }
 
-  /** Prunes. Calls wait for each other. */
+  /** Prunes, when it is this one's turn. */
   prune(request: PruneRequest, ports: PrunePorts, signal: AbortSignal): Promise<Pruned> {
-    const pruned = this.#last.then(() => this.#prune(request, ports, signal));
-    this.#last = pruned.catch(() => {});
-    return pruned;
+    const onWait = (what: string) => ports.report('wait', what);
+    return this.#arbiter.during('prune', { signal, onWait }, () => this.#prune(request, ports, signal));
   }
 
   /** Does something with snapshots. Nothing is removed while it goes on. */
   reading<T>(work: () => Promise<T>): Promise<T> {
-    return this.#lock.read(work);
+    return this.#arbiter.during('read', { signal: never }, work);
   }
 
   async #prune(request: PruneRequest, ports: PrunePorts, signal: AbortSignal): Promise<Pruned> {
@@ -84,7 +87,10 @@ export class Pruner {
     if (!head?.newest) return { snapshots: 0, objects: 0, bytes: 0, keptSnapshots: 0, unreadable: [] };
     const plan = await this.#plan(head.newest, request, ports, signal);
     await ports.onStep('prune:planned');
-    if (!request.dryRun) await this.#lock.remove(() => this.#remove(plan, ports, signal));
+    if (!request.dryRun) {
+      const onWait = (what: string) => ports.report('wait', what);
+      await this.#arbiter.during('remove', { signal, onWait }, () => this.#remove(plan, ports, signal));
+    }
     const objects = objectsOf(plan);
     return {
       snapshots: plan.going.flat().length,

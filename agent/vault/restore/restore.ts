@@ -52,6 +52,9 @@ export type Restored = {
   readonly seen: Seen | undefined;
 };
 
+/** Targets of this process: each has one draft, which whoever comes second would clear away under the first. */
+const underWay = new Set<string>();
+
 /** Restores. Damaged and missing objects are named, with the newest good snapshot before them. */
 export async function restore(
   vault: Vault,
@@ -60,6 +63,8 @@ export async function restore(
   signal: AbortSignal,
 ): Promise<Restored> {
   const { snapshot, target, path } = request;
+  if (underWay.has(target)) throw targetInUse(target);
+  underWay.add(target);
   try {
     await refuseOccupied(target);
     const { tree, summary } = await loadSnapshot(vault, snapshot, undefined, signal);
@@ -70,6 +75,8 @@ export async function restore(
     return { summary, files: part.files.length, bytes: bytesOf(part), seen };
   } catch (cause) {
     throw isAbort(cause) ? cause : await withGoodSnapshot(vault, explained(cause, request), signal);
+  } finally {
+    underWay.delete(target);
   }
 }
 
@@ -172,6 +179,13 @@ async function refuseOccupied(target: string): Promise<void> {
   throw new OpenCraneError('already_exists', 'target_occupied', `${target} is there and not empty`, {
     field: target,
     mend: 'restore into a folder that is not there yet',
+  });
+}
+
+function targetInUse(target: string): OpenCraneError {
+  return new OpenCraneError('failed_precondition', 'target_in_use', `another restore into ${target} is running`, {
+    field: target,
+    mend: 'wait until it has ended, or restore into another folder',
   });
 }
 

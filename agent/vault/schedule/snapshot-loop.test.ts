@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
+import { nothingSeen, StateArbiter } from '../../arbiter/state-arbiter.ts';
 import type { SnapshotRequest } from '../snapshot/snapshotter.ts';
 import { temporaryFolder } from '../testing.ts';
 import { SnapshotLoop } from './snapshot-loop.ts';
@@ -13,20 +14,21 @@ const log = createLogger({ program: 'test', level: 'silent' });
 const never = new AbortController().signal;
 
 /** A loop over a folder with `a` and `b` in it, whose snapshots end as the test says. */
-function loopOver(outcome: (request: SnapshotRequest) => Promise<void>) {
+function loopOver(outcome: (request: SnapshotRequest, signal: AbortSignal) => Promise<void>) {
   const folder = temporaryFolder();
   for (const name of ['a', 'b']) mkdirSync(join(folder.path, name));
   const clock = new ManualClock(1_000);
   const requests: { reason: string; within: string[] | undefined }[] = [];
+  const arbiter = new StateArbiter({ seen: nothingSeen, clock });
   const loop = new SnapshotLoop({
-    async take(request) {
+    async take(request, signal) {
       requests.push({ reason: request.reason, within: request.within && [...request.within].sort() });
-      await outcome(request);
+      await outcome(request, signal);
       return undefined;
     },
     root: folder.path,
     openclawVersion: () => null,
-    mayTake: () => true,
+    arbiter,
     onStanding: () => {},
     clock,
     random: () => 0,
@@ -54,7 +56,7 @@ function loopOver(outcome: (request: SnapshotRequest) => Promise<void>) {
     await loop.stop();
     folder.remove();
   };
-  return { loop, clock, requests, until, write, end };
+  return { loop, arbiter, clock, requests, until, write, end };
 }
 
 test('the first snapshot looks everywhere, the next ones where something was heard of', async () => {
@@ -125,5 +127,27 @@ test('once a minute everything is looked at, whatever was heard of', async () =>
     requests.map(({ within }) => within),
     [undefined, undefined],
   );
+  await end();
+});
+
+test('a snapshot that was asked for is broken off for a start of OpenClaw, and taken again when that has ended', async () => {
+  const broken = Promise.withResolvers<void>();
+  const { loop, arbiter, requests, end } = loopOver(async (_, signal) => {
+    if (requests.length > 1) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    broken.resolve();
+    signal.throwIfAborted();
+  });
+  const waits: string[] = [];
+  const taken = loop.takeNow('request', never, (what) => waits.push(what));
+  await setImmediate();
+  const start = await arbiter.take('start', { signal: never });
+  await broken.promise;
+  await setImmediate();
+  assert.equal(requests.length, 1, 'it waits for the start');
+  assert.match(waits.join(), /^waiting for the start of OpenClaw/);
+  start.end();
+  await taken;
+  assert.equal(requests.length, 2);
   await end();
 });

@@ -7,6 +7,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { type OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import type { StateArbiter, Turn } from '../../arbiter/state-arbiter.ts';
 import type { SnapshotRequest, SnapshotResult } from '../snapshot/snapshotter.ts';
 import { type Cadence, clean, dueAt, onBegun, onChange, onFailed, onStored, unsavedMillis } from './cadence.ts';
 import { ChangeWatch } from './change-watch.ts';
@@ -20,8 +21,8 @@ export type SnapshotLoopPorts = {
   readonly root: string;
   /** Of the OpenClaw that serves; null before the first. */
   readonly openclawVersion: () => string | null;
-  /** Whether databases may be held still for a moment now. */
-  readonly mayTake: () => boolean;
+  /** Gives turns on the state: none while OpenClaw starts, or the state is exchanged. */
+  readonly arbiter: Pick<StateArbiter, 'may' | 'take' | 'tryTake' | 'listen' | 'assertCertain'>;
   /** Told after each try, and while one takes long. */
   readonly onStanding: () => void;
   readonly clock: Clock;
@@ -46,6 +47,8 @@ export type Standing = {
 const LOOK_MILLIS = 5_000;
 /** What no watch tells of is found after this long. */
 const FULL_LOOK_MILLIS = 60_000;
+/** Whoever asked for a snapshot is told no after this long: an OpenClaw that takes five minutes to start is not starting. */
+const PATIENCE_MILLIS = 5 * 60_000;
 
 /** The loop. Runs from `start` to `stop`. */
 export class SnapshotLoop implements Part {
@@ -64,8 +67,7 @@ export class SnapshotLoop implements Part {
   #mayTakeSince = 0;
   #woken = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
-  /** The snapshot that the loop itself takes, and how to break it off. */
-  #taking: { readonly done: Promise<void>; readonly breakOff: AbortController } | undefined;
+  #unlisten = () => {};
 
   constructor(ports: SnapshotLoopPorts) {
     this.#ports = ports;
@@ -77,12 +79,14 @@ export class SnapshotLoop implements Part {
 
   start(): void {
     this.#changed(undefined); // whatever happened while no agent looked
-    void this.reconsider();
+    this.#unlisten = this.#ports.arbiter.listen(() => this.#reconsider());
+    this.#reconsider();
     this.#running = this.#run();
   }
 
   async stop(): Promise<void> {
     this.#stop.abort('the agent stops');
+    this.#unlisten();
     this.#watch.close();
     this.#woken.resolve();
     await this.#running;
@@ -95,20 +99,42 @@ export class SnapshotLoop implements Part {
     return { unsavedMillis: unsaved, overdueMillis, trouble: this.#trouble, unread: this.#unread };
   }
 
-  /** Takes a snapshot now, whether or not one is due; undefined when nothing had changed since the newest. */
-  async takeNow(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+  /**
+   * Takes a snapshot as soon as it may be taken, whether or not one is due; undefined when nothing had changed since the newest.
+   * One that is interrupted, because OpenClaw starts, is taken again after that.
+   */
+  async takeNow(
+    reason: SnapshotRequest['reason'],
+    signal: AbortSignal,
+    onWait?: (what: string) => void,
+  ): Promise<SnapshotResult | undefined> {
+    const { arbiter } = this.#ports;
+    const stop = AbortSignal.any([signal, this.#stop.signal]);
+    const request = { signal: stop, patienceMillis: PATIENCE_MILLIS, ...(onWait && { onWait }) };
+    for (;;) {
+      const turn = await arbiter.take('snapshot', request);
+      try {
+        return await this.#take(reason, AbortSignal.any([stop, turn.interrupted]));
+      } catch (cause) {
+        if (stop.aborted || !turn.interrupted.aborted) throw cause;
+      } finally {
+        turn.end();
+      }
+    }
+  }
+
+  /** Takes a snapshot at once, for who has the state alone: OpenClaw is down, and only the caller may start it. */
+  async takeAlone(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    this.#ports.arbiter.assertCertain();
     return this.#take(reason, AbortSignal.any([signal, this.#stop.signal]));
   }
 
-  /** Looks anew whether snapshots may be taken; one that may not any more is broken off. Resolves when none is under way. */
-  async reconsider(): Promise<void> {
-    const may = this.#ports.mayTake();
-    if (may && !this.#mayTake) this.#mayTakeSince = this.#ports.clock.monotonic();
+  #reconsider(): void {
+    const may = this.#ports.arbiter.may('snapshot');
+    if (may === this.#mayTake) return;
+    if (may) this.#mayTakeSince = this.#ports.clock.monotonic();
     this.#mayTake = may;
     this.#woken.resolve();
-    if (may) return;
-    this.#taking?.breakOff.abort('OpenClaw starts');
-    await this.#taking?.done;
   }
 
   /** Undefined: a change may be anywhere. */
@@ -120,29 +146,28 @@ export class SnapshotLoop implements Part {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, mayTake } = this.#ports;
+    const { clock, random, arbiter } = this.#ports;
     while (!this.#stop.signal.aborted) {
       const due = dueAt(this.#cadence, random());
       const wait = due === undefined ? LOOK_MILLIS : Math.min(due - clock.monotonic(), LOOK_MILLIS);
       if (due === undefined || wait > 0) await this.#pause(wait);
-      else if (mayTake()) await this.#takeDue();
-      else await this.#pause(LOOK_MILLIS);
+      else {
+        const turn = arbiter.tryTake('snapshot');
+        await (turn === undefined ? this.#pause(LOOK_MILLIS) : this.#takeDue(turn));
+      }
     }
   }
 
   /** Takes one, unless it is broken off. A failure is remembered, and rests. */
-  async #takeDue(): Promise<void> {
-    const breakOff = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, breakOff.signal]);
-    const done = this.#take('change', signal).then(
-      () => {},
-      (cause: unknown) => {
-        if (!signal.aborted) this.#ports.log.warn({ err: cause }, 'a snapshot failed; it is tried again');
-      },
-    );
-    this.#taking = { done, breakOff };
-    await done;
-    this.#taking = undefined;
+  async #takeDue(turn: Turn): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, turn.interrupted]);
+    try {
+      await this.#take('change', signal);
+    } catch (cause) {
+      if (!signal.aborted) this.#ports.log.warn({ err: cause }, 'a snapshot failed; it is tried again');
+    } finally {
+      turn.end();
+    }
   }
 
   async #take(reason: SnapshotRequest['reason'], signal: AbortSignal): Promise<SnapshotResult | undefined> {

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { nothingSeen, StateArbiter } from '@opencrane/agent/arbiter/state-arbiter.ts';
 import { objectAt } from '@opencrane/agent/bucket/layout.ts';
 import { openBucket, parseBucketAddress } from '@opencrane/agent/bucket/open-bucket.ts';
 import { Fence } from '@opencrane/agent/fence/fence.ts';
@@ -55,7 +56,7 @@ export async function startTenant(state: string, folder: string, address: string
     folders: { state, lineage: join(folder, 'lineage.json'), seenLog: join(folder, 'seen.jsonl') },
     lockOpenClawOut: () => ({ release() {} }),
     openclawVersion: () => null,
-    mayCapture: () => true,
+    arbiter: new StateArbiter({ seen: nothingSeen, clock }),
     pruneTrouble: () => '',
     onChange() {},
     report: Object.assign(() => {}, { finish() {} }),

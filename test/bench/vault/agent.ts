@@ -2,6 +2,7 @@
  * The agent's part of a run: an agent's process as far as its vault goes, which does what it is told (agent-process.ts). It
  * has loaded what an agent loads, so that its memory is an agent's.
  */
+import { nothingSeen, StateArbiter } from '@opencrane/agent/arbiter/state-arbiter.ts';
 import '@opencrane/agent/launcher/client.ts';
 import '@opencrane/agent/residence/compose.ts';
 import '@opencrane/agent/stream/coordinator-link.ts';
@@ -69,7 +70,7 @@ async function carryOut(order: AgentOrder): Promise<AgentAnswer> {
         take: (request, signal) => snapshotter.snapshot(request, signal),
         root,
         openclawVersion: () => null,
-        mayTake: () => true,
+        arbiter: new StateArbiter({ seen: nothingSeen, clock }),
         onStanding() {},
         clock,
         random: Math.random,
