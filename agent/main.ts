@@ -61,6 +61,8 @@ import { UpdateRequests } from './supervise/update-requests.ts';
 const VERSION = '0.1.0';
 /** The platform looks whether we live by trying our lock. */
 const LOCK_PATIENCE_MILLIS = 500;
+/** A gateway that is well answers within milliseconds, and one that works hard within a second. */
+const PROBE_MILLIS = 3_000;
 const random = Math.random;
 
 async function start(
@@ -185,12 +187,13 @@ async function start(
     agentVersion: VERSION,
     tenantFolder: folders.data,
     gatewayUrl: `http://127.0.0.1:${port}`,
-    probe: (signal) => probeAll(port, { signal }),
+    probe: (signal) => probeAll(port, { signal, timeoutMillis: PROBE_MILLIS }),
     process: () => processSeen(view.status),
     drained: () => record.current.drained,
     vault: () => residing.residence.seen,
     config: () => ({ drift: watch.seen?.drift ?? [], effectiveDigest: watch.seen?.effectiveDigest ?? '' }),
     onStarted: () => arbiter.changed(),
+    readyMillis: settings.readyTimeoutMillis,
     report: (health) => link.reportHealth(health),
     clock,
     log,
@@ -227,6 +230,7 @@ async function start(
       observer.doing(what);
       arbiter.changed();
     },
+    trouble: (why) => observer.trouble(why),
     clock,
     random,
     log,

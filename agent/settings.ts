@@ -1,10 +1,14 @@
 /** What an agent is told by its surroundings: environment variables, in a pod and on a laptop alike. */
 import { resolve } from 'node:path';
+import { agentTimes } from '@opencrane/kit/agent-times.ts';
+import { parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
-import { parseBucketAddress } from './bucket/open-bucket.ts';
 import { DEFAULT_OUTAGE_MILLIS, DEFAULT_TTL_MILLIS } from './fence/terms.ts';
 import { DEFAULT_RETENTION, parseRetention } from './vault/prune/retention.ts';
+
+const millis = ({ min, max }: { readonly min: number; readonly max: number }) =>
+  z.coerce.number().int().min(min).max(max);
 
 const schema = z.object({
   OPENCRANE_TENANT: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label'),
@@ -28,19 +32,19 @@ const schema = z.object({
   OPENCRANE_GATEWAY_PORT: z.coerce.number().int().min(1).max(65535),
   OPENCRANE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a new OpenClaw may take to become ready before an upgrade is rolled back. */
-  OPENCRANE_READY_TIMEOUT_MS: z.coerce.number().int().positive().default(180_000),
+  OPENCRANE_READY_TIMEOUT_MS: millis(agentTimes.OPENCRANE_READY_TIMEOUT_MS).default(180_000),
   /** Which snapshots are kept, as `all=1d,hourly=7d,daily=30d`. */
   OPENCRANE_RETENTION: z.string().optional(),
   /** How long the lease on the bucket outlives a machine that dies (docs/fence.md). */
-  OPENCRANE_LEASE_TTL_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(DEFAULT_TTL_MILLIS),
+  OPENCRANE_LEASE_TTL_MS: millis(agentTimes.OPENCRANE_LEASE_TTL_MS).default(DEFAULT_TTL_MILLIS),
   /** For how long the tenant serves on without its bucket while the coordinator vouches for it; 0 for never (docs/fence.md). */
-  OPENCRANE_OUTAGE_MS: z.coerce.number().int().nonnegative().max(86_400_000).default(DEFAULT_OUTAGE_MILLIS),
+  OPENCRANE_OUTAGE_MS: millis(agentTimes.OPENCRANE_OUTAGE_MS).default(DEFAULT_OUTAGE_MILLIS),
   /** Which coordinator vouches: the id of its database. Without one nobody does. */
   OPENCRANE_WITNESS: z.string().max(64).default(''),
   /** How long a new OpenClaw must stay ready before an upgrade is kept. */
-  OPENCRANE_SOAK_MS: z.coerce.number().int().nonnegative().default(10_000),
+  OPENCRANE_SOAK_MS: millis(agentTimes.OPENCRANE_SOAK_MS).default(10_000),
   /** OpenClaw's own drain budget is 315 s + 15 s to exit (measured on 2026.9.6). */
-  OPENCRANE_DRAIN_MS: z.coerce.number().int().positive().default(330_000),
+  OPENCRANE_DRAIN_MS: millis(agentTimes.OPENCRANE_DRAIN_MS).default(330_000),
 });
 
 /** The settings of an agent. */

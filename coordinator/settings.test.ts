@@ -44,6 +44,36 @@ const wrong = [
     variables: {},
     field: 'buckets',
   },
+  {
+    reason: 'buckets at an address that agents refuse',
+    args: [],
+    variables: { OPENCRANE_BUCKETS: 'gs://Acme/{tenant}' },
+    field: 'buckets',
+  },
+  {
+    reason: 'buckets of a kind that there is not',
+    args: ['--buckets', 's3://acme-{tenant}'],
+    variables: {},
+    field: 'buckets',
+  },
+  {
+    reason: 'buckets at an endpoint that is no server',
+    args: ['--buckets', 'gs://acme-{tenant}?endpoint=nowhere'],
+    variables: {},
+    field: 'buckets',
+  },
+  {
+    reason: 'a database of a kind that there is not',
+    args: ['--database', 'mysql://db/x'],
+    variables: {},
+    field: 'database',
+  },
+  {
+    reason: 'a database address with a typing error',
+    args: ['--database', 'postgres:/db/x'],
+    variables: {},
+    field: 'database',
+  },
   { reason: 'a retention that is none', args: ['--retention', '30d'], variables: {}, field: 'retention' },
   { reason: 'a level that there is not', args: ['--log-level', 'loud'], variables: {}, field: 'log-level' },
 ];
@@ -61,6 +91,26 @@ for (const { reason, args, variables, field } of wrong) {
     );
   });
 }
+
+for (const [variable, value] of [
+  ['OPENCRANE_DRAIN_MS', 'five minutes'],
+  ['OPENCRANE_READY_TIMEOUT_MS', '0'],
+  ['OPENCRANE_LEASE_TTL_MS', '10'],
+  ['OPENCRANE_OUTAGE_MS', '-1'],
+  ['OPENCRANE_SOAK_MS', '1.5'],
+] as const) {
+  test(`${variable}=${value} is refused here and not by every agent`, () => {
+    assert.throws(() => readCoordinatorSettings([], { [variable]: value }), {
+      code: 'invalid_argument',
+      field: variable,
+      mend: new RegExp(variable),
+    });
+  });
+}
+
+test('a folder for buckets is meant from where the coordinator was started', () => {
+  assert.equal(readCoordinatorSettings(['--buckets', './b/{tenant}'], {}).buckets, resolve('b/{tenant}'));
+});
 
 test('a flag that there is not is refused with those there are', () => {
   assert.throws(() => readCoordinatorSettings(['--hoem', 'x'], {}), {

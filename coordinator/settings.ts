@@ -1,7 +1,9 @@
 /** What a coordinator is told: flags, else environment variables, else defaults. */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { agentTimes } from '@opencrane/kit/agent-times.ts';
+import { parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
+import { inOneLine, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -11,10 +13,23 @@ const settings = {
   home: { variable: 'OPENCRANE_HOME', schema: z.string().min(1).default('.opencrane') },
   'admin-port': { variable: 'OPENCRANE_ADMIN_PORT', schema: port.default(8720) },
   'agent-port': { variable: 'OPENCRANE_AGENT_PORT', schema: port.default(8721) },
-  database: { variable: 'OPENCRANE_DATABASE', schema: z.string().optional() },
+  database: {
+    variable: 'OPENCRANE_DATABASE',
+    schema: z
+      .string()
+      .min(1)
+      .refine(isDatabase, 'must be the path of a SQLite file, or postgres://USER@HOST/DATABASE')
+      .optional(),
+  },
   buckets: {
     variable: 'OPENCRANE_BUCKETS',
-    schema: z.string().includes('{tenant}', 'must name the tenant, as in gs://acme-{tenant}').optional(),
+    schema: z
+      .string()
+      .includes('{tenant}', 'must name the tenant, as in gs://acme-{tenant}')
+      .superRefine(refuseBadBucket)
+      // An agent runs in its tenant's folder: what is meant from here would be another folder there.
+      .transform((text) => (/^\.{1,2}\//.test(text) ? resolve(text) : text))
+      .optional(),
   },
   retention: {
     variable: 'OPENCRANE_RETENTION',
@@ -58,6 +73,7 @@ export function readCoordinatorSettings(args: readonly string[], environment: No
     });
   };
   const home = resolve(read('home'));
+  requireAgentTimes(environment);
   return {
     home,
     adminPort: read('admin-port'),
@@ -67,6 +83,34 @@ export function readCoordinatorSettings(args: readonly string[], environment: No
     retention: read('retention'),
     logLevel: read('log-level'),
   };
+}
+
+/** A path, or a URL that a Postgres client takes; another URL would be a file of a strange name. */
+function isDatabase(text: string): boolean {
+  if (/^postgres(ql)?:/.test(text)) return URL.canParse(text) && /^postgres(ql)?:\/\//.test(text);
+  return !/^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+}
+
+/** Agents would refuse it, each for itself and again and again. */
+function refuseBadBucket(text: string, context: z.RefinementCtx): void {
+  try {
+    parseBucketAddress(text.replaceAll('{tenant}', 'tenant'), 'buckets');
+  } catch (cause) {
+    const error = toOpenCraneError(cause, 'reading the address of buckets');
+    context.addIssue({ code: 'custom', message: inOneLine(error) });
+  }
+}
+
+/** These are handed down to agents and launchers, which cannot start with a bad one. */
+function requireAgentTimes(environment: NodeJS.ProcessEnv): void {
+  for (const [variable, { min, max }] of Object.entries(agentTimes)) {
+    const parsed = z.coerce.number().int().min(min).max(max).optional().safeParse(environment[variable]);
+    if (parsed.success) continue;
+    throw new OpenCraneError('invalid_argument', 'setting_invalid', `${variable}: ${parsed.error.issues[0]?.message}`, {
+      field: variable,
+      mend: `change the variable ${variable}, a number of milliseconds, or unset it`,
+    });
+  }
 }
 
 function readFlags(args: readonly string[]): Partial<Record<keyof typeof settings, string>> {

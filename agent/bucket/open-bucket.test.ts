@@ -5,11 +5,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
 import { systemClock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import fc from 'fast-check';
 import { parseObjectName } from './layout.ts';
-import { openBucket, parseBucketAddress } from './open-bucket.ts';
+import { openBucket } from './open-bucket.ts';
 
 const google = new URL('https://storage.googleapis.com');
 
@@ -100,7 +101,8 @@ test('a server that is not Google’s is never told who we are', async () => {
 test('Google’s library is not loaded for a folder, nor by opening a bucket', () => {
   const code = `
     import { createRequire } from 'node:module';
-    import { openBucket, parseBucketAddress } from ${JSON.stringify(import.meta.resolve('./open-bucket.ts'))};
+    import { openBucket } from ${JSON.stringify(import.meta.resolve('./open-bucket.ts'))};
+    import { parseBucketAddress } from ${JSON.stringify(import.meta.resolve('@opencrane/kit/bucket-address.ts'))};
     const ports = { clock: { monotonic: () => 0, now: () => 0 }, random: Math.random, newId: () => '' };
     for (const text of ['/tmp', 'gs://acme-jente']) openBucket(parseBucketAddress(text, 'x'), ports);
     await openBucket(parseBucketAddress('/tmp', 'x'), ports).info('nothing-of-this-name');

@@ -6,8 +6,10 @@
 import { backoffCeiling } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { lastWordsOf } from '@opencrane/kit/last-words.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { timeOfDay } from '@opencrane/kit/program-end.ts';
 import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { Applier, Outcome, ReportProgress } from '../appliers/applier.ts';
 import type { Reporter } from '../supervise/progress.ts';
@@ -49,6 +51,8 @@ export type ConvergerPorts = {
   readonly settled: (offer: Offer, outcome: Outcome) => void;
   /** Told what the loop does or waits for. */
   readonly doing: (what: string) => void;
+  /** Told why steps fail again and again, and when the next try is; empty once one succeeds or nothing is to be done. */
+  readonly trouble: (why: string) => void;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -142,9 +146,14 @@ export class Converger implements Part {
       this.#woken = Promise.withResolvers();
       const step = decide(this.#situation());
       this.#ports.doing(describe(step));
+      const failure = step.do === 'wait' ? undefined : await this.#perform(step);
+      if (failure !== undefined) {
+        await this.#pause(describe(step), failure);
+        continue;
+      }
+      this.#failuresInRow = 0;
+      this.#ports.trouble('');
       if (step.do === 'wait') await this.#woken.promise;
-      else if (await this.#perform(step)) this.#failuresInRow = 0;
-      else await this.#pause();
     }
   }
 
@@ -169,16 +178,16 @@ export class Converger implements Part {
     };
   }
 
-  /** Carries a step out; false when it failed. What failed stays visible in the situation and is decided on there. */
-  async #perform(step: Exclude<Step, { do: 'wait' }>): Promise<boolean> {
+  /** Carries a step out; resolves with why it failed. What failed stays visible in the situation and is decided on there. */
+  async #perform(step: Exclude<Step, { do: 'wait' }>): Promise<string | undefined> {
     try {
       await this.#carryOut(step);
-      return true;
+      return undefined;
     } catch (cause) {
-      if (this.#abort.signal.aborted && isAbort(cause)) return false;
+      if (this.#abort.signal.aborted && isAbort(cause)) return 'the agent stops';
       this.#ports.log.error({ err: cause, step }, 'a step failed');
       this.#ports.report(step.do).finish(messageOf(cause));
-      return false;
+      return messageOf(cause);
     }
   }
 
@@ -265,10 +274,12 @@ export class Converger implements Part {
   }
 
   /** After a failed step: until something changes, or a while has passed, so that a failure is not repeated in a tight loop. */
-  async #pause(): Promise<void> {
-    const { clock, random } = this.#ports;
+  async #pause(what: string, why: string): Promise<void> {
+    const { clock, random, trouble } = this.#ports;
     const rest = backoffCeiling(this.#failuresInRow, RETRY) * (0.5 + random() / 2);
     this.#failuresInRow += 1;
+    const times = this.#failuresInRow > 1 ? `, ${this.#failuresInRow} times in a row` : '';
+    trouble(`${what} failed${times}; next try at ${timeOfDay(clock.now() + rest)}; ${lastWordsOf(why)}`);
     const over = new AbortController();
     const slept = clock.sleep(rest, over.signal).catch(() => {});
     await Promise.race([this.#woken.promise, slept]);

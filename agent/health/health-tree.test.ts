@@ -6,7 +6,9 @@ import { healthTree, type Observations } from './health-tree.ts';
 const healthy: Observations = {
   agentVersion: '1',
   doing: '',
-  process: { state: 'running', pid: 7, lastWords: '' },
+  process: { state: 'running', pid: 7, sinceAt: 1, failures: 0, nextTryAt: 0 },
+  trouble: '',
+  readyMillis: 180_000,
   probes: { live: true, started: true, ready: true, version: '2026.9.6', failing: [] },
   drift: [],
   disk: { freeBytes: 5e10, totalBytes: 1e11 },
@@ -14,6 +16,7 @@ const healthy: Observations = {
   vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 0, pruneTrouble: '' },
 };
 
+const gone = { pid: 0, sinceAt: 1, failures: 0, nextTryAt: 0 } as const;
 const { HEALTHY, STARTING, DEGRADED, FAILED, STOPPED } = ComponentState;
 
 const cases: readonly {
@@ -39,16 +42,24 @@ const cases: readonly {
   },
   {
     reason: 'a launcher that gave up is a failure, with the last words of the process',
-    change: { process: { state: 'failed', pid: 0, lastWords: 'unknown key "x"' } },
+    change: {
+      process: { ...gone, state: 'failed', failures: 2, exit: { code: 78, signal: '', output: 'unknown key "x"' } },
+    },
     root: FAILED,
     openclaw: FAILED,
-    says: 'unknown key "x"',
+    says: 'exited with code 78, 2 times in a row; last words: unknown key "x"; it is not started again by itself',
   },
   {
     reason: 'a drained OpenClaw is stopped, not broken',
-    change: { drained: true, process: { state: 'idle', pid: 0, lastWords: '' } },
+    change: { drained: true, process: { ...gone, state: 'idle' } },
     root: STOPPED,
     openclaw: STOPPED,
+  },
+  {
+    reason: 'what fails again and again is not on its way up',
+    change: { trouble: 'start failed', process: { ...gone, state: 'idle' } },
+    root: DEGRADED,
+    openclaw: STARTING,
   },
   {
     reason: 'drift shows at the top though OpenClaw serves',
@@ -110,9 +121,9 @@ test('since-when moves only when the state does', () => {
 });
 
 test('what was not looked at is never healthy', () => {
-  const { agentVersion, doing, drift, drained } = healthy;
+  const { agentVersion, doing, trouble, drift, drained, readyMillis } = healthy;
   const vault = { state: 'waiting', why: 'the bucket has not answered yet' } as const;
-  const tree = healthTree({ agentVersion, doing, drift, drained, vault }, undefined, 1);
+  const tree = healthTree({ agentVersion, doing, trouble, drift, drained, readyMillis, vault }, undefined, 1);
   assert.equal(tree.state, STARTING);
   for (const name of ['disk', 'vault']) assert.equal(part(tree, name).state, STARTING);
 });

@@ -7,7 +7,8 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import { type Health, HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Probes } from '../openclaw/probes.ts';
-import { healthTree, type ProcessSeen } from './health-tree.ts';
+import { healthTree } from './health-tree.ts';
+import type { ProbesSeen, ProcessSeen } from './openclaw-standing.ts';
 import type { VaultSeen } from './vault-component.ts';
 
 /** Where observations come from and where the tree goes. */
@@ -15,7 +16,7 @@ export type ObserverPorts = {
   readonly agentVersion: string;
   readonly tenantFolder: string;
   readonly gatewayUrl: string;
-  /** Undefined while nothing answers. */
+  /** Undefined while nothing answers within a few seconds. */
   readonly probe: (signal: AbortSignal) => Promise<Probes | undefined>;
   readonly process: () => ProcessSeen | undefined;
   readonly drained: () => boolean;
@@ -24,12 +25,19 @@ export type ObserverPorts = {
   readonly config: () => { readonly drift: readonly string[]; readonly effectiveDigest: string };
   /** Told when `startedPid` is another process. */
   readonly onStarted: () => void;
+  /** How long a start of OpenClaw may take. */
+  readonly readyMillis: number;
   readonly report: (health: Health) => void;
   readonly clock: Clock;
   readonly log: Logger;
 };
 
 const EVERY_MILLIS = { settled: 5_000, moving: 500 };
+/** One answer that is late is no outage: so long what was seen before counts. */
+const SILENT_MILLIS = 5_000;
+
+/** What the gateway of one process said last. `at` is on the monotonic clock, `atWall` for people. */
+type LastAnswer = { readonly pid: number; readonly probes: Probes; readonly at: number; readonly atWall: number };
 
 /** The loop. */
 export class Observer implements Part {
@@ -39,6 +47,10 @@ export class Observer implements Part {
   #doing = '';
   #last: Health = create(HealthSchema);
   #startedPid = 0;
+  #answer: LastAnswer | undefined;
+  #trouble = '';
+  /** Nothing answered at the last look: the next one comes soon. */
+  #unanswered = false;
   #woken = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
 
@@ -70,6 +82,13 @@ export class Observer implements Part {
   doing(what: string): void {
     if (what === this.#doing) return;
     this.#doing = what;
+    this.look();
+  }
+
+  /** Takes note of why what the agent does fails again and again; empty once it does not. */
+  trouble(why: string): void {
+    if (why === this.#trouble) return;
+    this.#trouble = why;
     this.look();
   }
 
@@ -109,7 +128,7 @@ export class Observer implements Part {
   async #observe(signal: AbortSignal): Promise<Health> {
     const { ports, last } = { ports: this.#ports, last: this.#last };
     const process = ports.process();
-    const probes = process?.state === 'running' ? await ports.probe(signal) : undefined;
+    const { probes, silentSince } = await this.#askGateway(process, signal);
     if (process && probes?.started && process.pid !== this.#startedPid) {
       this.#startedPid = process.pid;
       ports.onStarted();
@@ -119,11 +138,14 @@ export class Observer implements Part {
     const seen = {
       agentVersion: ports.agentVersion,
       doing: this.#doing,
+      trouble: this.#trouble,
       ...(process && { process }),
       ...(probes && { probes }),
+      ...(silentSince !== undefined && { silentSince }),
+      drained: ports.drained(),
+      readyMillis: ports.readyMillis,
       drift,
       disk: { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
-      drained: ports.drained(),
       vault: ports.vault(),
     };
     return create(HealthSchema, {
@@ -136,9 +158,30 @@ export class Observer implements Part {
     });
   }
 
+  /** Asks the probes. A gateway that has answered and does not any more is silent, and not on its way up. */
+  async #askGateway(
+    process: ProcessSeen | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly probes?: ProbesSeen; readonly silentSince?: number }> {
+    this.#unanswered = false;
+    if (process?.state !== 'running') return {};
+    const { clock, probe } = this.#ports;
+    const { pid } = process;
+    const probes = await probe(signal);
+    const [at, atWall] = [clock.monotonic(), clock.now()];
+    if (probes !== undefined) {
+      if (probes.started || this.#answer?.pid === pid) this.#answer = { pid, probes, at, atWall };
+      return { probes };
+    }
+    this.#unanswered = true;
+    const answer = this.#answer;
+    if (answer?.pid !== pid) return {};
+    return at - answer.at < SILENT_MILLIS ? { probes: answer.probes } : { silentSince: answer.atWall };
+  }
+
   async #rest(): Promise<void> {
-    const settled =
-      this.#last.root?.state === ComponentState.HEALTHY || this.#last.root?.state === ComponentState.STOPPED;
+    const state = this.#last.root?.state;
+    const settled = !this.#unanswered && (state === ComponentState.HEALTHY || state === ComponentState.STOPPED);
     const over = new AbortController();
     const slept = this.#ports.clock
       .sleep(settled ? EVERY_MILLIS.settled : EVERY_MILLIS.moving, over.signal)

@@ -5,6 +5,10 @@
  *
  * What still runs when the last minute begins is handed over to OpenClaw's own interruption (`gateway.suspend.handoff`):
  * it goes on for 45 s, is then cancelled and recorded for recovery. A plain SIGTERM would go on waiting for it for 315 s.
+ *
+ * The budget is for turns that run, and only a process that answers can end one. While it drains OpenClaw goes on answering
+ * /healthz (2026.9.6), however long its turns take; one that stops answering is killed once patience is over (silence.ts).
+ * One that a signal has stopped (SIGSTOP) is first told to go on, or no other signal would reach it.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '@opencrane/kit/clock.ts';
@@ -13,6 +17,7 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { TenantFolders } from '../folders.ts';
 import { connectGateway, type GatewayClient, type SuspensionStatus } from '../openclaw/gateway-client.ts';
 import { type RunningProcess, readGatewayToken, type StartOrder } from './openclaw-process.ts';
+import { type Patience, untilSilent } from './silence.ts';
 
 /** What OpenClaw takes at most for an interruption: 45 s of drain, 10 s of clean-up, 5 s to exit (2026.9.6). */
 const INTERRUPTION_MILLIS = 60_000;
@@ -34,6 +39,8 @@ export type Drain = {
   readonly hurry: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Shorter in tests. */
+  readonly patience?: Patience;
 };
 
 /** Resolves when the process is gone. Never throws: what cannot be drained is killed. */
@@ -43,20 +50,28 @@ export async function drain(work: Drain): Promise<void> {
   const over = new AbortController();
   const gone = process.ended.then(() => over.abort());
   const killAt = clock.monotonic() + budgetMillis;
+  signalProcess(pid, 'SIGCONT');
+  const silent = new AbortController();
+  const watched = untilSilent(gatewayPort(work), clock, over.signal, work.patience).then((why) => {
+    if (why === undefined) return;
+    log.warn({ pid, why }, 'OpenClaw does not answer while it is drained');
+    silent.abort();
+  });
   try {
-    await letTurnsEnd(work, killAt - INTERRUPTION_MILLIS, AbortSignal.any([over.signal, hurry]));
+    await letTurnsEnd(work, killAt - INTERRUPTION_MILLIS, AbortSignal.any([over.signal, hurry, silent.signal]));
   } catch (cause) {
     if (!over.signal.aborted) log.warn({ pid, why: messageOf(cause) }, 'not drained');
   }
   if (!over.signal.aborted) {
     signalProcess(pid, 'SIGTERM');
-    await waitUntil(killAt, work, over.signal);
+    await waitUntil(killAt, work, AbortSignal.any([over.signal, silent.signal]));
   }
   if (!over.signal.aborted) {
-    log.warn({ pid, budgetMillis }, 'OpenClaw did not end within its budget: killed');
+    log.warn({ pid, budgetMillis }, 'OpenClaw did not end in time: killed');
     signalProcess(pid, 'SIGKILL');
   }
   await gone;
+  await watched;
 }
 
 /** Waits for the process to be gone, at most until the deadline, and less when somebody hurries. */
@@ -68,9 +83,9 @@ async function waitUntil(deadline: number, { clock, hurry }: Drain, over: AbortS
 }
 
 async function letTurnsEnd(work: Drain, until: number, signal: AbortSignal): Promise<void> {
-  const { folders, order, process, clock, log } = work;
+  const { folders, process, clock, log } = work;
   const { pid } = process;
-  const port = Number(order.environment['OPENCLAW_GATEWAY_PORT']);
+  const port = gatewayPort(work);
   const token = await readGatewayToken(folders);
   const gateway = await connectGateway({ port, token, signal, timeoutMillis: CONNECT_MILLIS });
   try {
@@ -105,6 +120,10 @@ async function interrupt(
     'turns still run in the last minute of the budget: OpenClaw may interrupt them',
   );
   await gateway.suspendHandoff(suspensionId, target);
+}
+
+function gatewayPort({ order }: Drain): number {
+  return Number(order.environment['OPENCLAW_GATEWAY_PORT']);
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {

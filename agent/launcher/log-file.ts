@@ -2,21 +2,10 @@
  * OpenClaw's output in a file. OpenClaw itself holds the descriptor, so that neither a frozen nor a dead launcher
  * blocks it; the file is therefore rotated by copying and truncating, which an appending writer does not notice.
  */
-import {
-  closeSync,
-  copyFileSync,
-  fstatSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-} from 'node:fs';
-import { systemCode } from '@opencrane/kit/errors.ts';
+import { closeSync, copyFileSync, fstatSync, openSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { readLogTail, sizeOfLog } from '@opencrane/kit/log-tail.ts';
 
 const MOST_BYTES = 10 * 1024 * 1024;
-const LAST_WORDS_BYTES = 8 * 1024;
 const LAST_WORDS_LINES = 30;
 
 /** A log that a process is about to write to. */
@@ -28,7 +17,7 @@ export class LogFile {
 
   constructor(path: string) {
     this.#path = path;
-    if (sizeOf(path) > MOST_BYTES) renameSync(path, `${path}.1`);
+    if (sizeOfLog(path) > MOST_BYTES) renameSync(path, `${path}.1`);
     this.descriptor = openSync(path, 'a', 0o600);
     this.#begin = fstatSync(this.descriptor).size;
   }
@@ -44,7 +33,7 @@ export class LogFile {
   rotate(): void {
     const older = `${this.#path}.1`;
     try {
-      const size = sizeOf(this.#path);
+      const size = sizeOfLog(this.#path);
       if (size <= MOST_BYTES) return;
       if (!copied(this.#path, older) && size <= 2 * MOST_BYTES) return;
       truncateSync(this.#path, 0);
@@ -56,23 +45,10 @@ export class LogFile {
   /** The last lines that were written since this was opened; none when they cannot be read. Never throws. */
   lastWords(): string {
     try {
-      return this.#readLastWords();
+      return readLogTail(this.#path, this.#begin).split('\n').slice(-LAST_WORDS_LINES).join('\n');
     } catch {
       return ''; // somebody removed the file, or too many are open
     }
-  }
-
-  #readLastWords(): string {
-    const size = sizeOf(this.#path);
-    const begin = Math.max(size < this.#begin ? 0 : this.#begin, size - LAST_WORDS_BYTES);
-    const buffer = Buffer.alloc(Math.max(0, size - begin));
-    const file = openSync(this.#path, 'r');
-    try {
-      readSync(file, buffer, 0, buffer.length, begin);
-    } finally {
-      closeSync(file);
-    }
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-LAST_WORDS_LINES).join('\n');
   }
 }
 
@@ -92,14 +68,5 @@ function removeIfPossible(path: string): void {
     rmSync(path, { force: true });
   } catch {
     // The next copy writes over it.
-  }
-}
-
-function sizeOf(path: string): number {
-  try {
-    return statSync(path).size;
-  } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return 0;
-    throw cause;
   }
 }

@@ -16,7 +16,8 @@ import {
 } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import type { Hold } from './hold.ts';
 import type { LauncherState } from './state.ts';
-import type { LastExit, Supervised, Supervisor } from './supervisor.ts';
+import type { LastExit, Supervised } from './supervised.ts';
+import type { Supervisor } from './supervisor.ts';
 import type { Updates } from './updates.ts';
 
 const wireStates: Record<LauncherState['state'], WireState> = {
@@ -104,7 +105,7 @@ async function* watch(supervisor: Supervisor, updates: Updates, signal: AbortSig
   }
 }
 
-function wireStatus({ state, order, lastExit, starts }: Supervised): LauncherStatus {
+function wireStatus({ state, order, lastExit, starts, sinceAt, nextTryAt }: Supervised): LauncherStatus {
   return create(LauncherStatusSchema, {
     state: wireStates[state.state],
     pid: BigInt(state.state === 'running' || state.state === 'stopping' ? (state.pid ?? 0) : 0),
@@ -112,6 +113,8 @@ function wireStatus({ state, order, lastExit, starts }: Supervised): LauncherSta
     ...(lastExit && { lastExit: wireExit(lastExit) }),
     starts: BigInt(starts),
     failures: state.state === 'idle' ? 0 : state.failures,
+    sinceMillis: BigInt(sinceAt),
+    nextTryMillis: BigInt(nextTryAt ?? 0),
   });
 }
 

@@ -6,7 +6,8 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import { type EndPhase, type Hold, HoldWatch, requireHeld } from './hold.ts';
 import type { ProcessEnd, RunningProcess, StartOrder } from './openclaw-process.ts';
 import type { StartRecord } from './start-record.ts';
-import { canStart, idle, type LauncherEffect, type LauncherEvent, type LauncherState, step } from './state.ts';
+import { canStart, type LauncherEffect, type LauncherEvent, step } from './state.ts';
+import { type LastExit, nothingYet, type Supervised } from './supervised.ts';
 
 const BACKOFF = { firstMillis: 500, maxMillis: 30_000 };
 
@@ -31,23 +32,11 @@ export interface SupervisorPorts {
   saveRecord(record: StartRecord): Promise<void>;
 }
 
-/** How the last process ended. */
-export type LastExit = ProcessEnd & { readonly pid: number; readonly restartRequested: boolean };
-
-/** What is known at one moment. */
-export type Supervised = {
-  readonly state: LauncherState;
-  readonly order: StartOrder | undefined;
-  readonly lastExit: LastExit | undefined;
-  /** How often OpenClaw was started since the launcher began. */
-  readonly starts: number;
-};
-
 /** The parent of at most one OpenClaw. */
 export class Supervisor {
   readonly #ports: SupervisorPorts;
   readonly #listeners = new Set<(now: Supervised) => void>();
-  #now: Supervised = { state: idle, order: undefined, lastExit: undefined, starts: 0 };
+  #now: Supervised;
   #recorded: StartRecord['process'];
   #process: RunningProcess | undefined;
   #underWay = new AbortController();
@@ -62,6 +51,7 @@ export class Supervisor {
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
+    this.#now = nothingYet(ports.clock.now());
     this.#watch = new HoldWatch(ports.clock, (phase, leftMillis) => this.#onHoldEnds(phase, leftMillis));
   }
 
@@ -137,7 +127,7 @@ export class Supervisor {
   #dispatch(event: LauncherEvent): void {
     const { state, effect } = step(this.#now.state, event);
     this.#ports.log.debug({ event: event.event, from: this.#now.state.state, to: state.state }, 'step');
-    if (state !== this.#now.state) this.#change({ state });
+    if (state !== this.#now.state) this.#change({ state, sinceAt: this.#ports.clock.now() });
     if (effect?.effect === 'cancel') this.#underWay.abort('stopped');
     else if (effect !== undefined) void this.#carryOut(effect);
   }
@@ -237,8 +227,15 @@ export class Supervisor {
   }
 
   async #wait(attempt: number, signal: AbortSignal): Promise<LauncherEvent> {
-    await this.#ports.clock.sleep(backoffMillis(attempt, BACKOFF, this.#ports.random), signal);
-    return { event: 'waited' };
+    const { clock, random } = this.#ports;
+    const rest = backoffMillis(attempt, BACKOFF, random);
+    this.#change({ nextTryAt: clock.now() + rest });
+    try {
+      await clock.sleep(rest, signal);
+      return { event: 'waited' };
+    } finally {
+      this.#change({ nextTryAt: undefined });
+    }
   }
 
   #change(change: Partial<Supervised>): void {

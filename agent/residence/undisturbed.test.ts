@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ProcessSeen } from '../health/health-tree.ts';
+import type { ProcessSeen } from '../health/openclaw-standing.ts';
 import { isUndisturbed, type OpenClawSeen } from './undisturbed.ts';
 
-const process = (state: ProcessSeen['state'], pid = 7): ProcessSeen => ({ state, pid, lastWords: '' });
+const process = (state: ProcessSeen['state'], pid = 7): ProcessSeen => ({
+  state,
+  pid,
+  sinceAt: 0,
+  failures: 0,
+  nextTryAt: 0,
+});
 const serving: OpenClawSeen = { process: process('running'), startedPid: 7 };
 
 const rows: { reason: string; seen: Partial<OpenClawSeen>; may: boolean }[] = [

@@ -3,7 +3,7 @@
  * and gives up with exit code 78 ("sqlite-busy", seen on 2026.9.6): a capture that holds one still for a moment would keep
  * the tenant down.
  */
-import type { ProcessSeen } from '../health/health-tree.ts';
+import type { ProcessSeen } from '../health/openclaw-standing.ts';
 
 /** What is known of OpenClaw's process. */
 export type OpenClawSeen = {

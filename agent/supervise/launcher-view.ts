@@ -1,7 +1,7 @@
 /** What the launcher said last, kept current by watching it; the agent's only knowledge of the process. */
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import { LauncherState, type LauncherStatus, type ShimUpdate } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
-import type { ProcessSeen } from '../health/health-tree.ts';
+import type { ProcessSeen } from '../health/openclaw-standing.ts';
 import type { LauncherEvent } from '../launcher/client.ts';
 
 /** Follows the launcher; reconnects by itself when the launcher was restarted. */
@@ -73,8 +73,15 @@ export class LauncherView implements Part {
 /** The launcher's status as the health tree wants it. */
 export function processSeen(status: LauncherStatus | undefined): ProcessSeen | undefined {
   if (status === undefined) return undefined;
-  const lastWords = status.lastExit?.output.trim().split('\n').slice(-5).join('\n') ?? '';
-  return { state: stateName(status.state), pid: Number(status.pid), lastWords };
+  const { state, pid, lastExit, failures, sinceMillis, nextTryMillis } = status;
+  return {
+    state: stateName(state),
+    pid: Number(pid),
+    sinceAt: Number(sinceMillis),
+    ...(lastExit && { exit: { code: lastExit.code, signal: lastExit.signal, output: lastExit.output } }),
+    failures,
+    nextTryAt: Number(nextTryMillis),
+  };
 }
 
 function stateName(state: LauncherState): ProcessSeen['state'] {

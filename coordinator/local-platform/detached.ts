@@ -1,6 +1,8 @@
 /** Starts a program that outlives us, with its output in a file. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, openSync, renameSync } from 'node:fs';
+import { readLogTail, sizeOfLog } from '@opencrane/kit/log-tail.ts';
+import type { ProgramEnd } from '@opencrane/kit/program-end.ts';
 
 /** What to start. */
 export type DetachedSpec = {
@@ -10,8 +12,15 @@ export type DetachedSpec = {
   readonly log: string;
 };
 
-/** One that was started; `ended` resolves with how it ended, or why it could not be started. */
-export type Detached = { /** 0 when it could not be started. */ readonly pid: number; readonly ended: Promise<string> };
+/** How one ended: its code and signal, and what it wrote last; or, with code -1 and no signal, why it could not be started. */
+export type DetachedEnd = Pick<ProgramEnd, 'code' | 'signal' | 'output'>;
+
+/** One that was started. */
+export type Detached = {
+  /** 0 when it could not be started. */
+  readonly pid: number;
+  readonly ended: Promise<DetachedEnd>;
+};
 
 const LOG_ROTATE_BYTES = 10 * 1024 ** 2;
 
@@ -19,14 +28,17 @@ const LOG_ROTATE_BYTES = 10 * 1024 ** 2;
 export function startDetached({ command: [file, ...args], environment, folder, log }: DetachedSpec): Detached {
   rotate(log);
   const output = openSync(log, 'a', 0o600);
+  const begin = sizeOfLog(log);
   try {
     // In a session of its own, so that neither a terminal's Ctrl-C nor our death reaches it.
     const stdio = ['ignore', output, output] as const;
     const child = spawn(file, args, { cwd: folder, env: environment, detached: true, stdio: [...stdio] });
     child.unref();
-    const ended = new Promise<string>((resolve) => {
-      child.once('error', (cause) => resolve(`it could not be started: ${cause.message}`));
-      child.once('exit', (code, signal) => resolve(signal ? `it was ended by ${signal}` : `it exited with ${code}`));
+    const ended = new Promise<DetachedEnd>((resolve) => {
+      child.once('error', (cause) => resolve({ code: -1, signal: '', output: cause.message }));
+      child.once('exit', (code, signal) => {
+        resolve({ code: code ?? -1, signal: signal ?? '', output: readLogTail(log, begin) });
+      });
     });
     return { pid: child.pid ?? 0, ended };
   } finally {
@@ -36,6 +48,5 @@ export function startDetached({ command: [file, ...args], environment, folder, l
 
 /** Keeps one older log beside the current one. Only before a start, while nobody writes. */
 function rotate(path: string): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size >= LOG_ROTATE_BYTES) renameSync(path, `${path}.1`);
+  if (sizeOfLog(path) >= LOG_ROTATE_BYTES) renameSync(path, `${path}.1`);
 }

@@ -18,6 +18,7 @@ import { leanEnvironment } from './lean-process.ts';
 import { readLog } from './log-reader.ts';
 import { Program, type ProgramSpec } from './program.ts';
 import { TenantPrograms } from './tenant-programs.ts';
+import { type TroubleListener, Troubles } from './troubles.ts';
 
 /** What the platform needs. */
 export type LocalPlatformOptions = {
@@ -54,6 +55,7 @@ export class LocalPlatform implements Platform, Part {
   readonly #running = new Map<string, Promise<TenantPrograms>>();
   readonly #ports: GatewayPorts;
   readonly #tokens: AgentTokenFiles;
+  readonly #troubles = new Troubles();
 
   constructor(options: LocalPlatformOptions) {
     const { tokens, clock, log, random } = options;
@@ -65,6 +67,10 @@ export class LocalPlatform implements Platform, Part {
       clock,
       log,
     });
+  }
+
+  onTrouble(listener: TroubleListener): void {
+    this.#troubles.listen(listener);
   }
 
   start(): void {
@@ -99,6 +105,7 @@ export class LocalPlatform implements Platform, Part {
     await programs.stop(new AbortController().signal);
     this.#running.delete(tenant);
     this.#tokens.forget(tenant);
+    this.#troubles.forget(tenant);
     if (retention === 'delete') {
       await rm(data, { recursive: true, force: true });
       return { retainedAt: '' };
@@ -146,7 +153,13 @@ export class LocalPlatform implements Platform, Part {
 
   #programs(tenant: string, port: number): TenantPrograms {
     const { clock, random } = this.#options;
-    const tools = { clock, random, log: this.#options.log.child({ tenant }) };
+    const log = this.#options.log.child({ tenant });
+    const tools = (program: string) => ({
+      clock,
+      random,
+      log,
+      trouble: (words: string) => this.#troubles.take(tenant, program, words),
+    });
     const layout = this.#layout(tenant);
     const address = this.#options.agentAddress();
     // An agent that was told something else by a coordinator that is gone is replaced. The launcher is not: OpenClaw would end with it.
@@ -155,8 +168,8 @@ export class LocalPlatform implements Platform, Part {
     const startedWith = { file: layout.agentStartedWith, value: told.join(' ') };
     return new TenantPrograms({
       tenant,
-      agent: new Program({ ...this.#spec(layout, 'agent', { tenant, port, address }), startedWith }, tools),
-      launcher: new Program(this.#spec(layout, 'launcher', { tenant, port, address }), tools),
+      agent: new Program({ ...this.#spec(layout, 'agent', { tenant, port, address }), startedWith }, tools('agent')),
+      launcher: new Program(this.#spec(layout, 'launcher', { tenant, port, address }), tools('launcher')),
       gatewayLock: layout.gatewayLock,
       clock,
     });

@@ -10,9 +10,11 @@ import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-fil
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, systemCode } from '@opencrane/kit/errors.ts';
 import { processExists } from '@opencrane/kit/lifecycle.ts';
+import { readLogTail, sizeOfLog } from '@opencrane/kit/log-tail.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { describeEnd } from '@opencrane/kit/program-end.ts';
 import { findLiving, isAlive, type Marks } from './alive.ts';
-import { type DetachedSpec, startDetached } from './detached.ts';
+import { type DetachedEnd, type DetachedSpec, startDetached } from './detached.ts';
 import { nextStep, restAfter } from './next-step.ts';
 
 /** How to start a program, how to find it again, and how long it may take to end. */
@@ -25,12 +27,20 @@ export type ProgramSpec = DetachedSpec & {
 };
 
 /** What keeping a program takes. */
-export type ProgramTools = { readonly clock: Clock; readonly random: () => number; readonly log: Logger };
+export type ProgramTools = {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** Told how it ended and when it is started again, in words; and told an empty string once it is well again. */
+  readonly trouble: (words: string) => void;
+};
 
 /** How often a process that is not our child is looked at. */
 const LOOK_MILLIS = 500;
 /** How often one that is told to end is looked at. */
 const END_LOOK_MILLIS = 50;
+/** One that lived this long after an end is not told as being in trouble any more. */
+const WELL_AGAIN_MILLIS = 10_000;
 /** What is left to a program when nobody wants to wait any longer. */
 const HURRY_MILLIS = 5_000;
 
@@ -67,42 +77,53 @@ export class Program {
   }
 
   async #keep(up: () => void): Promise<void> {
-    const { clock, random, log } = this.#tools;
+    const { clock, random, log, trouble } = this.#tools;
     const stopping = this.#stopping.signal;
     let endsInARow = 0;
     while (!stopping.aborted) {
       const began = clock.monotonic();
-      const how = await this.#runOnce(up).catch((cause: unknown) => messageOf(cause));
+      const over = new AbortController();
+      void clock.sleep(WELL_AGAIN_MILLIS, AbortSignal.any([over.signal, stopping])).then(
+        () => trouble(''),
+        () => {},
+      );
+      const end = await this.#runOnce(up).catch(notStarted);
+      over.abort();
       if (stopping.aborted) return;
       const rest = restAfter(endsInARow, clock.monotonic() - began, random);
       endsInARow = rest.endsInARow;
+      const how = describeEnd({ ...end, inARow: endsInARow, nextTryAt: clock.now() + rest.restMillis });
       log.warn({ program: this.#spec.name, how, restMillis: rest.restMillis }, 'a program ended and is started again');
+      trouble(`its ${this.#spec.name} ${how}`);
+      up(); // whoever waits for it hears of the trouble, and does not wait for a start that may never come
       await clock.sleep(rest.restMillis, stopping).catch(() => {}); // stopped meanwhile
     }
   }
 
   /** Resolves with how it ended. */
-  async #runOnce(up: () => void): Promise<string> {
+  async #runOnce(up: () => void): Promise<DetachedEnd> {
     const { marks, startedWith } = this.#spec;
     const pid = await findLiving(marks);
     const known = startedWith && (await readFileIfExists(startedWith.file));
     const step = nextStep({ pid, startedWith: known }, startedWith?.value);
     if (step === 'replace') await this.#end(pid, this.#stopping.signal);
     if (startedWith && step !== 'adopt') await writeFileAtomically(startedWith.file, startedWith.value);
-    if (this.#stopping.signal.aborted) return 'it is not wanted any more';
+    if (this.#stopping.signal.aborted) return { code: undefined, signal: '', output: '' };
     const ended = step === 'adopt' ? this.#adopted(pid) : this.#started();
     up();
     return ended;
   }
 
-  async #adopted(pid: number): Promise<string> {
+  /** One that an earlier coordinator has started is not our child: nobody tells us its exit code. */
+  async #adopted(pid: number): Promise<DetachedEnd> {
     const { clock, log } = this.#tools;
+    const begin = sizeOfLog(this.#spec.log);
     log.info({ program: this.#spec.name, pid }, 'found running');
     while (isAlive(pid, this.#spec.marks.lock)) await clock.sleep(LOOK_MILLIS);
-    return 'it ended';
+    return { code: undefined, signal: '', output: readLogTail(this.#spec.log, begin) };
   }
 
-  async #started(): Promise<string> {
+  async #started(): Promise<DetachedEnd> {
     const { pid, ended } = startDetached(this.#spec);
     this.#child = pid;
     try {
@@ -137,6 +158,10 @@ export class Program {
   #isThere(pid: number): boolean {
     return pid === this.#child ? processExists(pid) : isAlive(pid, this.#spec.marks.lock);
   }
+}
+
+function notStarted(cause: unknown): DetachedEnd {
+  return { code: -1, signal: '', output: messageOf(cause) };
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -15,7 +15,7 @@ export function standInPlatform(
   home: string,
   address = '127.0.0.1:1',
   clock: Clock = systemClock,
-  settings: Partial<Pick<LocalPlatformOptions, 'buckets' | 'retention' | 'witnessId'>> = {},
+  settings: Partial<Pick<LocalPlatformOptions, 'buckets' | 'retention' | 'witnessId' | 'commands'>> = {},
 ): LocalPlatform {
   return new LocalPlatform({
     home,

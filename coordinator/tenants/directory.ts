@@ -19,7 +19,7 @@ export type Observation = {
   readonly progress?: Progress | undefined;
   /** The newest receipt of each kind. */
   readonly receipts: ReadonlyMap<Kind, Receipt>;
-  /** Why the platform could not start the tenant's agent; empty when it could. */
+  /** What is wrong with the tenant's programs as the platform sees them; empty when nothing is. */
   readonly platformProblem: string;
 };
 

@@ -33,8 +33,8 @@ onEachDatabase((database: Database) => {
     keeper.ensure('jente'); // is being seen to already
     await awaitFact('the keeper rests', () => clock.sleeping === 1, { everyMillis: 0 });
     assert.deepEqual(phaseOfEntry(directory.get('jente')), {
-      phase: Phase.PENDING,
-      message: 'cannot be started: no free port',
+      phase: Phase.DEGRADED,
+      message: 'cannot be started: no free port; next try at 00:00:01 UTC',
     });
     platform.failEnsure = undefined;
     clock.advance(30_000);
@@ -45,6 +45,18 @@ onEachDatabase((database: Database) => {
     );
     await keeper.stop();
     assert.equal(clock.sleeping, 0);
+  });
+
+  test('what is wrong with its programs shows while it is, and goes when it has gone', async (t) => {
+    const { keeper, platform, directory, addTenant } = await start(t);
+    await addTenant('jente');
+    keeper.start();
+    platform.troubled('jente', 'its agent exited with code 2');
+    assert.equal(phaseOfEntry(directory.get('jente')).message, 'its agent exited with code 2');
+    platform.troubled('jente', '');
+    assert.equal(phaseOfEntry(directory.get('jente')).message, 'no agent has reported yet');
+    platform.troubled('noor', 'a tenant that was removed meanwhile is left alone');
+    await keeper.stop();
   });
 
   test('stopping ends the attempts', async (t) => {

@@ -7,6 +7,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, messageOf } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { timeOfDay } from '@opencrane/kit/program-end.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { GivenUpHoldings } from '../fence/given-up.ts';
 import type { ReceiptStore } from '../receipts/receipt-store.ts';
@@ -51,7 +52,8 @@ export class TenantKeeper implements Part {
 
   /** Takes up every tenant where it was left. */
   start(): void {
-    const { directory, log } = this.#parts;
+    const { directory, platform, log } = this.#parts;
+    platform.onTrouble((tenant, line) => directory.observe(tenant, { platformProblem: line }));
     for (const name of directory.names()) {
       if (directory.get(name).record.deleting) {
         this.remove(name).catch((err: unknown) => log.error({ err, tenant: name }, 'a delete could not be finished'));
@@ -88,13 +90,15 @@ export class TenantKeeper implements Part {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         await platform.ensure(name);
-        directory.observe(name, { platformProblem: '' });
+        if (attempt > 0) directory.observe(name, { platformProblem: '' });
         return;
       } catch (err) {
         log.warn({ err, tenant: name, attempt }, 'a tenant could not be started');
-        directory.observe(name, { platformProblem: `cannot be started: ${messageOf(err)}` });
+        const restMillis = backoffMillis(attempt, RETRY, random);
+        const nextTry = `next try at ${timeOfDay(clock.now() + restMillis)}`;
+        directory.observe(name, { platformProblem: `cannot be started: ${messageOf(err)}; ${nextTry}` });
+        await clock.sleep(restMillis, signal).catch(ignoreAbort);
       }
-      await clock.sleep(backoffMillis(attempt, RETRY, random), signal).catch(ignoreAbort);
     }
   }
 

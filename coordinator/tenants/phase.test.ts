@@ -43,8 +43,29 @@ const cases: { reason: string; seen: Partial<PhaseInput>; phase: Phase; message:
   {
     reason: 'the platform says why there is no agent',
     seen: { heard: false, connected: false, platformProblem: 'cannot be started: x' },
-    phase: Phase.PENDING,
+    phase: Phase.DEGRADED,
     message: 'cannot be started: x',
+  },
+  {
+    reason: 'an agent that was here and cannot start again says why it is gone',
+    seen: { connected: false, health: tree(HEALTHY), platformProblem: 'its agent exited with code 2' },
+    phase: Phase.DISCONNECTED,
+    message: 'its agent exited with code 2',
+  },
+  {
+    reason: 'a launcher that cannot start is why nothing does, though the agent is well',
+    seen: {
+      health: tree(STARTING, 'the launcher does not answer yet'),
+      platformProblem: 'its launcher exited with code 1',
+    },
+    phase: Phase.DEGRADED,
+    message: 'its launcher exited with code 1',
+  },
+  {
+    reason: 'an OpenClaw that serves is not hidden by a launcher that was restarted',
+    seen: { health: tree(HEALTHY), platformProblem: 'its launcher was ended by SIGKILL' },
+    phase: Phase.READY,
+    message: '',
   },
   {
     reason: 'a healthy report of an agent that is gone is no READY',

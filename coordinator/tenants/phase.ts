@@ -2,6 +2,7 @@
  * What a tenant's state comes to in a word and a line, as a pure function of what was observed.
  *
  *   PENDING ──agent heard──▶ STARTING ──observed to work──▶ READY ◀──▶ DEGRADED
+ *      └──its agent cannot start──▶ DEGRADED
  *   any of them ──agent gone──▶ DISCONNECTED;  any of them ──delete asked for──▶ DELETING
  *
  * READY needs an agent that is connected now: what was reported by one that is gone may no longer be so.
@@ -18,7 +19,7 @@ import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 /** Everything that the phase depends on. */
 export type PhaseInput = {
   readonly deleting: boolean;
-  /** Why the platform could not start the tenant's agent; empty when it could. */
+  /** What is wrong with the tenant's programs as the platform sees them; empty when nothing is. */
   readonly platformProblem: string;
   /** Whether an agent was ever heard. */
   readonly heard: boolean;
@@ -37,8 +38,8 @@ export type PhaseAndMessage = { readonly phase: Phase; readonly message: string 
 export function phaseOf(seen: PhaseInput): PhaseAndMessage {
   if (seen.deleting) return { phase: Phase.DELETING, message: 'it is being deleted' };
   if (!seen.heard) {
-    const message = seen.platformProblem || progressLine(seen.progress) || 'no agent has reported yet';
-    return { phase: Phase.PENDING, message };
+    if (seen.platformProblem !== '') return { phase: Phase.DEGRADED, message: seen.platformProblem };
+    return { phase: Phase.PENDING, message: progressLine(seen.progress) || 'no agent has reported yet' };
   }
   if (!seen.connected) {
     const message = seen.platformProblem || 'its agent is not connected; what is shown is what it reported last';
@@ -47,7 +48,7 @@ export function phaseOf(seen: PhaseInput): PhaseAndMessage {
   return seen.health ? fromHealth(seen.health, seen) : { phase: Phase.STARTING, message: progressLine(seen.progress) };
 }
 
-function fromHealth(health: Component, { progress, receipts }: PhaseInput): PhaseAndMessage {
+function fromHealth(health: Component, { progress, receipts, platformProblem }: PhaseInput): PhaseAndMessage {
   switch (health.state) {
     case ComponentState.HEALTHY:
       return { phase: Phase.READY, message: refusal(receipts) };
@@ -56,7 +57,10 @@ function fromHealth(health: Component, { progress, receipts }: PhaseInput): Phas
       return { phase: Phase.DEGRADED, message: complaint(health) || refusal(receipts) };
     case ComponentState.STOPPED:
       return { phase: Phase.DEGRADED, message: complaint(health) || 'OpenClaw is stopped on purpose' };
-    default: // a first runtime that was refused explains best why there is nothing to start
+    default:
+      // The launcher: its agent is here, and can only say that nothing answers.
+      if (platformProblem !== '') return { phase: Phase.DEGRADED, message: platformProblem };
+      // A first runtime that was refused explains best why there is nothing to start.
       return { phase: Phase.STARTING, message: progressLine(progress) || refusal(receipts) || complaint(health) };
   }
 }

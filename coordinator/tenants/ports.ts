@@ -36,6 +36,11 @@ export interface Platform {
     options: { readonly program: LogProgram; readonly tail: number; readonly follow: boolean },
     signal: AbortSignal,
   ): AsyncIterable<readonly string[]>;
+  /**
+   * Tells what is wrong with a tenant's programs: how one ended, how often in a row, when it is started again, and what it
+   * said last; and an empty line when nothing is wrong any more.
+   */
+  onTrouble(listener: (tenant: string, line: string) => void): void;
   /** Throws `failed_precondition` with what to wait for when the tenant has not got that far. */
   access(tenant: string): Promise<Access>;
 }

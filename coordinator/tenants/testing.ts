@@ -23,6 +23,12 @@ class FakePlatform implements Platform {
   failEnsure: Error | undefined;
   /** When set, removals wait for it. */
   holdRemove: Promise<void> | undefined;
+  /** Tells trouble as a platform does. */
+  troubled: (tenant: string, line: string) => void = () => {};
+
+  onTrouble(listener: (tenant: string, line: string) => void): void {
+    this.troubled = listener;
+  }
 
   async ensure(tenant: string): Promise<void> {
     this.asked.push(`ensure ${tenant}`);

@@ -1,10 +1,10 @@
 /** What the offline program is told in its arguments. Only paths and addresses, never a key: anyone sees a process's arguments. */
 import { parseArgs } from 'node:util';
 import { fromJsonString, toBinary } from '@bufbuild/protobuf';
+import { type BucketAddress, parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { decodeRequest } from '@opencrane/kit/grpc/decode-request.ts';
 import { type VaultCommand, VaultCommandSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
-import { type BucketAddress, parseBucketAddress } from '../../bucket/open-bucket.ts';
 
 /** Where an archive goes. */
 export type ArchiveTarget = { readonly to: 'standard output' } | { readonly to: 'file'; readonly path: string };

@@ -4,12 +4,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nothingSeen, StateArbiter } from '@opencrane/agent/arbiter/state-arbiter.ts';
 import { objectAt } from '@opencrane/agent/bucket/layout.ts';
-import { openBucket, parseBucketAddress } from '@opencrane/agent/bucket/open-bucket.ts';
+import { openBucket } from '@opencrane/agent/bucket/open-bucket.ts';
 import { Fence } from '@opencrane/agent/fence/fence.ts';
 import { epochOf, holderIdOf } from '@opencrane/agent/fence/lease-record.ts';
 import { DEFAULT_TTL_MILLIS, termsOf } from '@opencrane/agent/fence/terms.ts';
 import { Residence } from '@opencrane/agent/residence/residence.ts';
 import { SqliteCapture } from '@opencrane/agent/vault/sqlite/sqlite-capture.ts';
+import { parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 
