@@ -26,7 +26,7 @@ export type ProbesSeen = {
 };
 
 /** How a process of OpenClaw ended. */
-export type ExitSeen = {
+type ExitSeen = {
   /** Exit code; -1 when a signal ended it, or it could not be started. */
   readonly code: number;
   readonly signal: string;
