@@ -14,7 +14,7 @@ import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { createRegistry } from '@opencrane/kit/metrics.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { AuditService } from '@opencrane/proto/opencrane/v1/audit_pb.ts';
-import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { Kind, type Progress, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { ConfigService } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { RuntimeService } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
@@ -42,8 +42,10 @@ import { platformName, RuntimeBuilder } from './runtimes/builder.ts';
 import { RuntimeCatalogue } from './runtimes/catalogue.ts';
 import { createNpm } from './runtimes/npm.ts';
 import { RuntimesOfTenants } from './runtimes/runtime-desired.ts';
+import { RuntimePreparer } from './runtimes/runtime-preparer.ts';
 import { runtimeService } from './runtimes/runtime-service.ts';
 import { RuntimeWishes } from './runtimes/runtime-wishes.ts';
+import { TenantBundles } from './runtimes/tenant-bundles.ts';
 import { type CoordinatorSettings, readCoordinatorSettings } from './settings.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { Store } from './store/store.ts';
@@ -89,29 +91,41 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   const npm = createNpm(process.env);
   const builder = new RuntimeBuilder({ npm, catalogue, blobs, stages: join(home, 'stages'), platform, clock });
   await builder.sweep();
-  const ofRuntimes = runtimeTenants(directory);
+  const ofRuntimes = runtimeTenants(directory, tenants);
   const wishes = new RuntimeWishes({ store, revisions, audit, tenants: ofRuntimes });
-  const runtimes = new RuntimesOfTenants({
-    wishes,
+  const builds = {
     builder,
-    catalogue,
-    platform: platformName(platform),
-    store,
-    events,
     clock,
-    random,
-    log,
-    wasRefused: (tenant) => directory.find(tenant)?.observed.receipts.get(Kind.RUNTIME)?.state === ReceiptState.FAILED,
-    progress(tenant, progress) {
+    progress(tenant: string, progress: Progress) {
       directory.observe(tenant, { progress: progress.finished ? undefined : progress });
       events.progress(tenant, progress);
     },
+  };
+  const bundles = { wishes, catalogue, platform: platformName(platform) };
+  const preparer = new RuntimePreparer({
+    ...builds,
+    ...bundles,
+    builder,
+    revisions,
+    tenants: ofRuntimes,
+    blobs,
+    store,
+    events,
+    random,
+    log,
+  });
+  const runtimes = new RuntimesOfTenants({
+    ...builds,
+    ...bundles,
+    preparer,
+    wasRefused: (tenant) => directory.find(tenant)?.observed.receipts.get(Kind.RUNTIME)?.state === ReceiptState.FAILED,
   });
   const commits = new GroupCommit(store);
   await lifecycle.start({ name: 'group commit', stop: () => commits.idle() });
   const observer = agentObserver({ directory, tenants, receipts, events, commits, runtimeRequests: runtimes, clock });
   const desired = new TenantOffers({ directory, revisions, runtimes });
-  await lifecycle.start(runtimes);
+  await lifecycle.start(preparer);
+  await lifecycle.start({ name: 'builder', stop: () => builder.close() });
 
   const agents = new AgentPlane({
     host: HOST,
@@ -119,7 +133,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     desired,
     observer,
     verifier: tokens,
-    blobs,
+    blobs: new TenantBundles({ ...bundles, blobs, lost: () => preparer.look() }),
     witness: new CoordinatorWitness({ store, givenUp, events, id: witnessId, directory, clock }),
     registry,
     log,

@@ -51,9 +51,9 @@ export class BlobCalls {
     const gone = new AbortController();
     call.once('cancelled', () => gone.abort('the agent has gone'));
     try {
-      await this.#ports.verifier.verify(bearerToken(call.metadata));
+      const { tenant } = await this.#ports.verifier.verify(bearerToken(call.metadata));
       const { digest, offset } = decodeRequest(ReadBlobRequestSchema, call.request);
-      await this.#slots.hold(gone.signal, () => this.#send(call, digest, Number(offset), gone.signal));
+      await this.#slots.hold(gone.signal, () => this.#send(call, tenant, digest, Number(offset), gone.signal));
       call.end();
     } catch (cause) {
       if (gone.signal.aborted && isAbort(cause)) return;
@@ -62,8 +62,8 @@ export class BlobCalls {
     }
   }
 
-  async #send(call: BlobCall, digest: string, offset: number, signal: AbortSignal): Promise<void> {
-    const { totalBytes, chunks } = await this.#ports.blobs.open(parseDigest(digest), offset);
+  async #send(call: BlobCall, tenant: string, digest: string, offset: number, signal: AbortSignal): Promise<void> {
+    const { totalBytes, chunks } = await this.#ports.blobs.open(tenant, parseDigest(digest), offset);
     let pieces = 0;
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {

@@ -43,9 +43,14 @@ export interface LeaseWitness {
   grant(tenant: string, holding: HoldingAsked): Promise<boolean>;
 }
 
-/** Reads bundles by digest. Throws `not_found`. */
+/** Reads bundles by digest for a tenant. */
 export interface BlobSource {
+  /**
+   * Throws `not_found` for a bundle that there is not, and in the same words for one that was never offered to the tenant;
+   * `unavailable`, also at the end of the chunks, while a bundle that was lost is built again.
+   */
   open(
+    tenant: string,
     digest: Digest,
     offset: number,
   ): Promise<{ readonly totalBytes: number; readonly chunks: AsyncIterable<Uint8Array> }>;

@@ -93,7 +93,7 @@ export class RevisionStore {
     const rows = await this.#store.db
       .selectFrom('revisions')
       .select(['number', 'scope_kind', 'scope_name', 'digest'])
-      .where('number', 'in', this.#newestNumbers(kind))
+      .where('number', 'in', newestNumbers(this.#store.db, kind))
       .execute();
     return rows.map((row) => ({ number: row.number, scope: scopeOf(row), kind, digest: parseDigest(row.digest) }));
   }
@@ -111,36 +111,27 @@ export class RevisionStore {
     return rows.map(decode);
   }
 
-  /** The newest revision of each of the scopes that has one, read at one moment, in the order of the scopes. */
-  async latestOf(scopes: readonly Scope[], kind: RevisionKind): Promise<Revision[]> {
-    const rows = await this.#newest(kind, scopes);
+  /** The newest revision of each of the scopes that has one, read at one moment, in the order of the scopes. Within a change, pass its `db`. */
+  async latestOf(scopes: readonly Scope[], kind: RevisionKind, db: Queries = this.#store.db): Promise<Revision[]> {
+    const rows = await this.#newest(db, kind, scopes);
     return scopes.flatMap(
       (scope) => rows.find((row) => row.scope.kind === scope.kind && nameOf(row.scope) === nameOf(scope)) ?? [],
     );
   }
 
-  /** The newest revision of every scope that has one of this kind, newest first. */
-  async latestOfEveryScope(kind: RevisionKind): Promise<Revision[]> {
-    return this.#newest(kind);
+  /** The newest revision of every scope that has one of this kind, newest first. Within a change, pass its `db`. */
+  async latestOfEveryScope(kind: RevisionKind, db: Queries = this.#store.db): Promise<Revision[]> {
+    return this.#newest(db, kind);
   }
 
-  async #newest(kind: RevisionKind, scopes?: readonly Scope[]): Promise<Revision[]> {
-    const rows = await this.#store.db
+  async #newest(db: Queries, kind: RevisionKind, scopes?: readonly Scope[]): Promise<Revision[]> {
+    const rows = await db
       .selectFrom('revisions')
       .selectAll()
-      .where('number', 'in', this.#newestNumbers(kind, scopes))
+      .where('number', 'in', newestNumbers(db, kind, scopes))
       .orderBy('number', 'desc')
       .execute();
     return rows.map(decode);
-  }
-
-  #newestNumbers(kind: RevisionKind, scopes?: readonly Scope[]) {
-    const numbers = this.#store.db
-      .selectFrom('revisions')
-      .select((eb) => eb.fn.max('number').as('number'))
-      .where('kind', '=', kind)
-      .groupBy(['scope_kind', 'scope_name']);
-    return scopes ? numbers.where((eb) => eb.or(scopes.map((scope) => eb.and(columnsOf(scope))))) : numbers;
   }
 
   /** Removes what was ever wanted of a tenant that is deleted, so that a later one of the same name does not inherit it. */
@@ -165,6 +156,15 @@ function ofScope(db: Queries, scope: Scope, kind: RevisionKind) {
     .where('kind', '=', kind)
     .where('scope_kind', '=', scope.kind)
     .where('scope_name', '=', nameOf(scope));
+}
+
+function newestNumbers(db: Queries, kind: RevisionKind, scopes?: readonly Scope[]) {
+  const numbers = db
+    .selectFrom('revisions')
+    .select((eb) => eb.fn.max('number').as('number'))
+    .where('kind', '=', kind)
+    .groupBy(['scope_kind', 'scope_name']);
+  return scopes ? numbers.where((eb) => eb.or(scopes.map((scope) => eb.and(columnsOf(scope))))) : numbers;
 }
 
 function columnsOf(scope: Scope) {

@@ -51,6 +51,7 @@ const TYPICAL_BYTES = 571_000_000;
 export class RuntimeBuilder {
   readonly #options: BuilderOptions;
   readonly #builds = new Map<string, Build>();
+  readonly #replaced = new Set<(built: BuiltRuntime) => void>();
   readonly #closing = new AbortController();
 
   constructor(options: BuilderOptions) {
@@ -66,6 +67,12 @@ export class RuntimeBuilder {
   async close(): Promise<void> {
     this.#closing.abort('the coordinator stops');
     await Promise.allSettled([...this.#builds.values()].map(({ done }) => done));
+  }
+
+  /** Calls back after a version was built again and is another bundle than before; returns how to stop. */
+  onReplaced(listener: (built: BuiltRuntime) => void): () => void {
+    this.#replaced.add(listener);
+    return () => this.#replaced.delete(listener);
   }
 
   /**
@@ -89,7 +96,7 @@ export class RuntimeBuilder {
   async #known(version: string): Promise<BuiltRuntime | undefined> {
     const { catalogue, blobs, platform } = this.#options;
     const row = await catalogue.find(version, platformName(platform));
-    if (row === undefined || !(await blobs.has(row.digest, row.bytes))) return undefined;
+    if (row === undefined || !(await blobs.isWhole(row.digest, row.bytes))) return undefined;
     requireNode(row.version, row.nodeRange, platform.nodeVersion);
     return row;
   }
@@ -128,7 +135,9 @@ export class RuntimeBuilder {
       );
       await blobs.adopt(file, digest);
       const built = { ...found, digest, bytes, platform: platformName(platform), builtAt: clock.now() };
+      const before = await catalogue.find(built.version, built.platform);
       await catalogue.add(built);
+      if (before !== undefined && before.digest !== digest) for (const listener of this.#replaced) listener(built);
       return built;
     } catch (cause) {
       if (systemCode(cause) !== 'ENOSPC' && !/ENOSPC/.test(messageOf(cause))) throw cause;

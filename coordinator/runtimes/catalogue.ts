@@ -34,6 +34,16 @@ export class RuntimeCatalogue {
     return row && decode(row);
   }
 
+  /** The version that a bundle is of, also when a later build of that version is another bundle. */
+  async versionOf(digest: Digest): Promise<string | undefined> {
+    const row = await this.#store.db
+      .selectFrom('bundles')
+      .select('version')
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    return row?.version;
+  }
+
   /** Every bundle, newest first. */
   async list(): Promise<BuiltRuntime[]> {
     const rows = await this.#store.db.selectFrom('runtimes').selectAll().orderBy('built_at', 'desc').execute();
@@ -43,13 +53,18 @@ export class RuntimeCatalogue {
   /** Writes a bundle down; one that was built again takes the place of the one before. */
   async add({ version, platform, digest, bytes, nodeRange, integrity, builtAt }: BuiltRuntime): Promise<void> {
     const row = { version, platform, digest, bytes, node_range: nodeRange, integrity, built_at: builtAt };
-    await this.#store.transaction(({ db }) =>
-      db
+    await this.#store.transaction(async ({ db }) => {
+      await db
         .insertInto('runtimes')
         .values(row)
         .onConflict((conflict) => conflict.columns(['version', 'platform']).doUpdateSet(row))
-        .execute(),
-    );
+        .execute();
+      await db
+        .insertInto('bundles')
+        .values({ digest, version })
+        .onConflict((conflict) => conflict.column('digest').doNothing())
+        .execute();
+    });
   }
 }
 

@@ -44,16 +44,19 @@ export function runtimeService(parts: RuntimeServiceParts): ServiceImpl<typeof R
 
     buildRuntime: ({ version }) => build(parts, version),
 
-    async pinRuntime({ scope, version, reason, restoreKeptState }, context) {
+    async pinRuntime({ scope, version, reason, restoreKeptState, ...expected }, context) {
       const where = fromScopeMessage(scope);
+      await wishes.requireExpected(where, expected);
       // Everything that can be wrong with the version is found before anything is written.
       const built = await builder.ensure(version);
-      const revision = await wishes.pin(where, built.version, restoreKeptState, { actor: actorOf(context), reason });
+      const who = { actor: actorOf(context), reason };
+      const revision = await wishes.pin(where, built.version, restoreKeptState, who, expected);
       return { revision: toRevision(revision), runtime: toRuntime(built) };
     },
 
-    async unpinRuntime({ scope, reason }, context) {
-      const revision = await wishes.unpin(fromScopeMessage(scope), { actor: actorOf(context), reason });
+    async unpinRuntime({ scope, reason, expectedRevision }, context) {
+      const who = { actor: actorOf(context), reason };
+      const revision = await wishes.unpin(fromScopeMessage(scope), who, { expectedRevision, expectUnwritten: false });
       return { revision: toRevision(revision) };
     },
 

@@ -4,12 +4,17 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { first } from './migrations/0001-first.ts';
 import { givenUp } from './migrations/0002-given-up.ts';
+import { bundles } from './migrations/0004-bundles.ts';
 
 /**
  * In order. Names are zero-padded ASCII on purpose: Kysely sorts them by code unit when it loads them and by locale
  * when it compares them with what was executed.
  */
-const migrations: Record<string, Migration> = { '0001-first': first, '0002-given-up': givenUp };
+const migrations: Record<string, Migration> = {
+  '0001-first': first,
+  '0002-given-up': givenUp,
+  '0004-bundles': bundles,
+};
 
 /** Name of Kysely's own table of what was executed. */
 const EXECUTED = 'kysely_migration';

@@ -81,6 +81,11 @@ type RuntimesTable = {
   built_at: number;
 };
 
+type BundlesTable = {
+  digest: string;
+  version: string;
+};
+
 type GivenUpTable = {
   tenant: string;
   /** Of the newest holding of its lease that was given up. */
@@ -98,6 +103,8 @@ export type Schema = {
   audit: AuditTable;
   events: EventsTable;
   runtimes: RuntimesTable;
+  /** Every bundle that was ever built: a version that was built again may be another one. */
+  bundles: BundlesTable;
   given_up: GivenUpTable;
   /** One row, for ever the same: tells this database from every other. */
   witness: { id: string };

@@ -41,12 +41,14 @@ const nothingObserved: Observation = { session: '', lastSeen: 0, receipts: new M
 export class TenantDirectory {
   readonly #entries = new Map<string, Entry>();
   readonly #watchers = new Set<Watcher>();
+  readonly #added = new Set<(name: string) => void>();
   readonly #removed = new Set<(name: string) => void>();
 
   /** Adds a tenant that is in the database. */
   add(record: TenantRecord, observed: Partial<Observation> = {}): void {
     this.#entries.set(record.name, { record, observed: { ...nothingObserved, ...observed } });
     this.touch([record.name]);
+    for (const listener of this.#added) listener(record.name);
   }
 
   /** Forgets a tenant that is no longer in the database. */
@@ -114,6 +116,12 @@ export class TenantDirectory {
         watcher.bell.wake();
       }
     }
+  }
+
+  /** Calls back after a tenant was added; returns how to stop. */
+  onAdded(listener: (name: string) => void): () => void {
+    this.#added.add(listener);
+    return () => this.#added.delete(listener);
   }
 
   /** Calls back after a tenant is gone; returns how to stop. */

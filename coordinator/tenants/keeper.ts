@@ -117,6 +117,8 @@ export class TenantKeeper implements Part {
   async #forget(name: string, { retainedAt }: Removal): Promise<void> {
     const { store, tenants, revisions, receipts, givenUp, events, directory } = this.#parts;
     await store.transaction(async (change) => {
+      // Whoever writes a revision of the tenant now has either committed it, or finds that the tenant is gone.
+      await change.lock('revision');
       await revisions.removeTenant(change, name);
       await receipts.removeTenant(change, name);
       await givenUp.removeTenant(change, name);

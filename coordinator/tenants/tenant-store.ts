@@ -108,6 +108,14 @@ export function tenantNotFound(name: string): OpenCraneError {
   });
 }
 
+/** The error about a tenant of which nothing can be wanted any more. */
+export function tenantDeleting(name: string): OpenCraneError {
+  return new OpenCraneError('failed_precondition', 'tenant_deleting', `tenant "${name}" is being deleted`, {
+    field: 'name',
+    mend: 'create it anew when it is gone',
+  });
+}
+
 function decode(row: Selectable<Schema['tenants']>): TenantRecord {
   return {
     name: row.name,

@@ -126,7 +126,7 @@ export async function startPlane(
     desired,
     observer,
     verifier: { verify: async (token) => verify(token) },
-    blobs: { open: async (digest, offset) => openBlob(digest, offset) },
+    blobs: { open: async (_tenant, digest, offset) => openBlob(digest, offset) },
     witness: options.witness ?? { vouch: async () => false, grant: async () => false },
     registry,
     log: createLogger({ program: 'test', level: process.env['TEST_LOG'] ?? 'silent' }),

@@ -4,6 +4,7 @@ import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { RuntimeRevisionSchema } from '@opencrane/proto/opencrane/v1/runtime_pb.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
+import { expectation, expectedRevisionOption, expectedRevisionShape } from '../../config/expected-revision.ts';
 import { waitAndReport, waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { buildRuntime } from '../../runtimes/build.ts';
 import { readScope, scopeOptions, scopeShape, scopeText } from '../../scope.ts';
@@ -22,6 +23,10 @@ export const runtimePin = command({
       summary:
         'for a downgrade that newer state forbids: bring back the state kept from before; what came since is lost',
     },
+    {
+      ...expectedRevisionOption,
+      summary: "fail unless this is the scope's newest revision of a version; 0: unless it has none",
+    },
     ...waitOptions,
   ],
   examples: [
@@ -38,12 +43,19 @@ export const runtimePin = command({
     version: z.string(),
     reason: z.string().default(''),
     restoreKeptState: z.boolean().default(false),
+    ...expectedRevisionShape,
   }),
-  async run(context, { version, reason, restoreKeptState, ...input }) {
+  async run(context, { version, reason, restoreKeptState, expectedRevision, ...input }) {
     const scope = readScope(input);
     const clients = await context.connect();
     const built = await buildRuntime(context, clients, version);
-    const { revision } = await clients.runtimes.pinRuntime({ scope, version: built.version, reason, restoreKeptState });
+    const { revision } = await clients.runtimes.pinRuntime({
+      scope,
+      version: built.version,
+      reason,
+      restoreKeptState,
+      ...expectation(expectedRevision),
+    });
     context.output.line(`${scopeText(scope)} is pinned to ${built.version}, revision ${revision?.revision ?? 0n}`);
     const json = revision ? { pin: toJson(RuntimeRevisionSchema, revision) } : {};
     const made = { scope, kind: Kind.RUNTIME, revision: revision?.revision ?? 0n, json };
