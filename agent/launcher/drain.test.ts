@@ -10,6 +10,7 @@ import { createLogger } from '@opencrane/kit/logging.ts';
 import { tenantFolders } from '../folders.ts';
 import { drain } from './drain.ts';
 import type { ProcessEnd } from './openclaw-process.ts';
+import type { Patience } from './silence.ts';
 
 const log = createLogger({ program: 'test', level: 'silent' });
 const folders = tenantFolders(mkdtempSync(join(tmpdir(), 'oc-drain-')));
@@ -23,7 +24,9 @@ after(() => {
 
 /** Far more than a test may take: what ends in time has not waited for it. */
 const budgetMillis = 330_000;
-const patience = { hungMillis: 1_000, closedMillis: 2_000 };
+const short = { hungMillis: 1_000, closedMillis: 2_000 };
+/** Longer than a loaded machine takes to go on, and still far less than the budget. */
+const long = { hungMillis: 60_000, closedMillis: 60_000 };
 
 /** A gateway whose probe answers; `onTerm` is what it does when it is told to end. */
 const gateway = (onTerm: string) => `
@@ -32,7 +35,7 @@ const gateway = (onTerm: string) => `
   server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 `;
 
-async function started(program: string) {
+async function started(program: string, patience: Patience) {
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.add(child);
   const ended = new Promise<ProcessEnd>((resolve) => {
@@ -66,6 +69,7 @@ const cases = [
     reason: 'one that a signal has stopped is told to go on, and ends in its own way',
     program: gateway('process.exit(0)'),
     before: 'SIGSTOP',
+    patience: long,
     end: { code: 0, signal: '' },
     atMostMillis: 60_000,
   },
@@ -76,6 +80,7 @@ const cases = [
       '{ require("node:fs").writeSync(1, server.address().port + "\\n"); for (;;); }',
     ),
     before: undefined,
+    patience: short,
     end: { code: -1, signal: 'SIGKILL' },
     atMostMillis: 20_000,
   },
@@ -83,6 +88,7 @@ const cases = [
     reason: 'one that has closed its port and does not exit is killed, too',
     program: gateway('server.close(); server.closeAllConnections(); setInterval(() => {}, 1000)'),
     before: undefined,
+    patience: short,
     end: { code: -1, signal: 'SIGKILL' },
     atMostMillis: 20_000,
   },
@@ -90,14 +96,15 @@ const cases = [
     reason: 'one that works on and answers keeps its time, though that is longer than patience',
     program: gateway('setTimeout(() => process.exit(7), 4000)'),
     before: undefined,
+    patience: short,
     end: { code: 7, signal: '' },
     atMostMillis: 30_000,
   },
 ] as const;
 
-for (const { reason, program, before, end, atMostMillis } of cases) {
-  test(reason, { timeout: 60_000 }, async () => {
-    const { child, ended, drained } = await started(program);
+for (const { reason, program, before, patience, end, atMostMillis } of cases) {
+  test(reason, { timeout: 180_000 }, async () => {
+    const { child, ended, drained } = await started(program, patience);
     if (before !== undefined) child.kill(before);
     const began = clock.monotonic();
     await drained();

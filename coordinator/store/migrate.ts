@@ -7,10 +7,10 @@ import { givenUp } from './migrations/0002-given-up.ts';
 import { bundles } from './migrations/0004-bundles.ts';
 
 /**
- * In order. Names are zero-padded ASCII on purpose: Kysely sorts them by code unit when it loads them and by locale
+ * Every change of the schema, in order. Names are zero-padded ASCII on purpose: Kysely sorts them by code unit when it loads them and by locale
  * when it compares them with what was executed.
  */
-const migrations: Record<string, Migration> = {
+export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-given-up': givenUp,
   '0004-bundles': bundles,
@@ -30,7 +30,11 @@ export async function migrate<Tables>(db: Kysely<Tables>, where: string, known =
   });
 }
 
-async function refuseNewer<Tables>(db: Kysely<Tables>, where: string, known: Record<string, Migration>): Promise<void> {
+async function refuseNewer<Tables>(
+  db: Kysely<Tables>,
+  where: string,
+  known: Readonly<Record<string, Migration>>,
+): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === EXECUTED)) return;
   const { rows } = await sql<{ name: string }>`select name from ${sql.table(EXECUTED)} order by name`.execute(db);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type Kysely, sql } from 'kysely';
 import { GroupCommit } from './group-commit.ts';
-import { migrate } from './migrate.ts';
+import { migrate, migrations } from './migrate.ts';
 import { Store } from './store.ts';
 import { onEachDatabase, silent } from './testing.ts';
 
@@ -83,7 +83,8 @@ onEachDatabase((database) => {
       await assert.rejects(Store.open(location, silent), (thrown: unknown) => {
         assert.ok(thrown instanceof OpenCraneError);
         assert.equal(thrown.code, 'failed_precondition');
-        assert.match(thrown.message, /has schema 0099-vault; this program knows schemas up to 0002-given-up/);
+        const newest = Object.keys(migrations).at(-1);
+        assert.ok(thrown.message.endsWith(`has schema 0099-vault; this program knows schemas up to ${newest}`));
         assert.doesNotMatch(thrown.message, /:[^ ]*@/, 'no password in the message');
         assert.match(thrown.mend, /newer OpenCrane/);
         return true;
@@ -99,7 +100,8 @@ onEachDatabase((database) => {
         throw new Error('on purpose');
       },
     };
-    const known = { '0001-first': halfway, '0002-given-up': halfway, '0003-halfway': halfway };
+    const done = Object.keys(migrations).map((name) => [name, halfway] as const);
+    const known = { ...Object.fromEntries(done), '0099-halfway': halfway };
     await assert.rejects(migrate(store.db, 'the test database', known), { reason: 'migration_failed' });
     const tables = await store.db.introspection.getTables();
     assert.ok(!tables.some(({ name }) => name === 'halfway'));
