@@ -18,7 +18,7 @@ const token = 'a-token-that-only-the-contract-knows';
 const COMMAND_MILLIS = 180_000;
 
 /** How a process ended. */
-export type End = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+type End = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 /** What a path of the gateway answers. */
 export type Page = { readonly status: number; readonly type: string; readonly text: string };
 
