@@ -9,13 +9,25 @@ import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { StateArbiter, Turn } from '../../arbiter/state-arbiter.ts';
 import type { SnapshotRequest, SnapshotResult } from '../snapshot/snapshotter.ts';
-import { type Cadence, clean, dueAt, onBegun, onChange, onFailed, onStored, unsavedMillis } from './cadence.ts';
+import type { TouchedPage } from '../snapshot/touched-pages.ts';
+import {
+  type Cadence,
+  clean,
+  dueAt,
+  onBegun,
+  onChange,
+  onFailed,
+  onPostponed,
+  onStored,
+  unsavedMillis,
+} from './cadence.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { HeardFolders, type Where } from './heard-folders.ts';
+import { impatient, isBeat, onKept, type Patience, waitUntil } from './heartbeat.ts';
 
 /** What the loop needs. */
 export type SnapshotLoopPorts = {
-  /** Takes a snapshot; undefined when nothing changed. */
+  /** Takes a snapshot; undefined when nothing changed, or it was postponed. */
   readonly take: (request: SnapshotRequest, signal: AbortSignal) => Promise<SnapshotResult | undefined>;
   /** The folder that is kept. */
   readonly root: string;
@@ -58,6 +70,7 @@ export class SnapshotLoop implements Part {
   readonly #watch: ChangeWatch;
   readonly #heard = new HeardFolders();
   #cadence: Cadence = clean;
+  #patience: Patience = impatient;
   #trouble: OpenCraneError | undefined;
   #unread = 0;
   #lookedAt = 0;
@@ -176,9 +189,19 @@ export class SnapshotLoop implements Part {
     const within = this.#look(reason, heard); // before it is read, so that nothing that comes after is missed
     this.#cadence = onBegun(this.#cadence, clock.monotonic());
     this.#underWay += 1;
+    const found = { beatsOnly: false, waitsUntil: undefined as number | undefined }; // wider than undefined
+    const postpone = (touched: readonly TouchedPage[] | undefined) => {
+      found.beatsOnly = isBeat(touched);
+      const until = waitUntil(this.#patience, touched);
+      found.waitsUntil = until !== undefined && clock.monotonic() < until ? until : undefined;
+      return found.waitsUntil !== undefined;
+    };
+    const how = { ...(within && { within }), ...(reason === 'change' && { postpone }) };
     try {
-      const taken = await take({ reason, openclawVersion: openclawVersion(), ...(within && { within }) }, signal);
-      this.#cadence = onStored(this.#cadence);
+      const taken = await take({ reason, openclawVersion: openclawVersion(), ...how }, signal);
+      const { beatsOnly, waitsUntil } = found;
+      this.#cadence = waitsUntil === undefined ? onStored(this.#cadence) : onPostponed(this.#cadence, waitsUntil);
+      if (taken !== undefined) this.#patience = onKept(this.#patience, clock.monotonic(), beatsOnly);
       this.#trouble = undefined;
       if (taken !== undefined) this.#unread = taken.unread.length;
       return taken;

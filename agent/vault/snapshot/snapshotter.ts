@@ -18,10 +18,12 @@ import type { Vault } from '../vault.ts';
 import { Captures } from './captures.ts';
 import type { DatabaseCapture } from './database-source.ts';
 import { type Gathered, gather, type Unread } from './gather.ts';
+import { PageMemory } from './page-memory.ts';
 import { applySeen, type Seen } from './seen-files.ts';
 import { SeenFollower } from './seen-follower.ts';
 import { SeenLog } from './seen-log.ts';
 import { Tip } from './tip.ts';
+import { type TouchedPage, touchedPages } from './touched-pages.ts';
 
 /** What taking snapshots takes. */
 export type SnapshotPorts = {
@@ -47,6 +49,11 @@ export type SnapshotRequest = {
    * What is in others is taken for what it was, which spares looking: 0.2 s for 50,000 files. Not given: all are looked at.
    */
   readonly within?: Iterable<string>;
+  /**
+   * Asked when there is something to store: the pages that differ when nothing but a few pages of known databases does, and
+   * undefined otherwise. When it says yes nothing is stored, and the next call finds the same and what came after.
+   */
+  readonly postpone?: (touched: readonly TouchedPage[] | undefined) => boolean;
 };
 
 /** A snapshot that was taken. */
@@ -70,6 +77,7 @@ export class Snapshotter {
   readonly #log: SeenLog;
   readonly #tip: Tip;
   readonly #compaction: Compaction;
+  readonly #memory = new PageMemory();
   #seen: Seen;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -100,7 +108,7 @@ export class Snapshotter {
     return this.#tip.newest?.ref.name;
   }
 
-  /** Takes a snapshot; undefined when nothing changed: then nothing was written. Calls wait for each other. */
+  /** Takes a snapshot; undefined when nothing changed, or it was postponed: then nothing was written. Calls wait for each other. */
   snapshot(request: SnapshotRequest, signal: AbortSignal): Promise<SnapshotResult | undefined> {
     const taken = this.#last.then(() => this.#take(request, signal));
     this.#last = taken.catch(() => {});
@@ -114,13 +122,18 @@ export class Snapshotter {
     const { tree } = this.#tip;
     const before = { chunks: tree.chunks.count, packs: tree.packs.count };
     const ref = this.#tip.next(clock.now());
-    const captures = new Captures(capture);
+    const captures = new Captures(this.#memory.beside(capture, root));
     const onPack = () => onStep('snapshot:pack');
     const writer = new ContentWriter({ vault, tree, sequence: ref.sequence, onPack, signal });
     let isStored = false;
     try {
       const { within } = request;
       const gathered = await gather({ ...this.#ports, tree, seen: this.#seen, within, writer, captures, signal });
+      if (this.#isPostponed(gathered, request)) {
+        await writer.abandon();
+        this.#tip.forget(before);
+        return undefined;
+      }
       const { newBytes: changedBytes } = writer;
       const change = await this.#compacted(gathered, request, { vault, tree, writer, newPacks: before.packs, signal });
       await writer.finish();
@@ -159,6 +172,11 @@ export class Snapshotter {
     }
   }
 
+  #isPostponed(gathered: Gathered, { reason, postpone }: SnapshotRequest): boolean {
+    if (postpone === undefined || !isWorthStoring(gathered, { reason })) return false;
+    return postpone(touchedPages(this.#tip.tree, gathered.change, this.#memory));
+  }
+
   /** What changes, and what is moved with it. Whoever asked for a snapshot waits for nothing more than that. */
   async #compacted(
     gathered: Gathered,
@@ -190,6 +208,6 @@ export class Snapshotter {
 }
 
 /** Whether there is anything that the newest snapshot has not. New times alone are no reason for one that nobody asked for. */
-function isWorthStoring({ matters, change }: Gathered, { reason }: SnapshotRequest): boolean {
+function isWorthStoring({ matters, change }: Gathered, { reason }: Pick<SnapshotRequest, 'reason'>): boolean {
   return matters || (reason !== 'change' && change.set.size > 0);
 }
