@@ -19,8 +19,10 @@ import {
   type Lease,
   lastDeadlineOf,
   mayServe,
+  onBucketFailed,
   onRelease,
   onTime,
+  outageSince,
   unknown,
 } from './lease.ts';
 import { type Claimant, LeaseCalls } from './lease-calls.ts';
@@ -54,7 +56,7 @@ export type FencePorts = {
 
 /** Serving on the coordinator's word, while the bucket is away. */
 export type Outage = {
-  /** Since the last renewal that came through was sent. */
+  /** Since the first renewal was sent that did not come through. */
   readonly lastedMillis: number;
   /** Until OpenClaw begins to end if the bucket stays away, whoever vouches. */
   readonly leftMillis: number;
@@ -133,14 +135,14 @@ export class Fence implements Part {
     return !this.#teller.isLast && isHeldFor(this.#lease, millis, clock.monotonic(), terms);
   }
 
-  /** Undefined while the lease is held by the bucket's own word. */
+  /** Undefined while the bucket answers, or nothing was asked of it. */
   get outage(): Outage | undefined {
     const { clock, terms } = this.#ports;
     const lease = this.#lease;
     const now = clock.monotonic();
-    if (lease.state !== 'held' || isHeldFor(lease, 0, now, terms) || !this.#mayServe) return undefined;
-    const { sentAt } = lease;
-    return { lastedMillis: now - sentAt, leftMillis: lastDeadlineOf(sentAt, terms) - terms.drainMillis - now };
+    const since = outageSince(lease, now, terms);
+    if (lease.state !== 'held' || since === undefined || !this.#mayServe) return undefined;
+    return { lastedMillis: now - since, leftMillis: lastDeadlineOf(lease.sentAt, terms) - terms.drainMillis - now };
   }
 
   /** Throws unless the lease is surely held for so long from now on; asked before HEAD is written. */
@@ -152,6 +154,13 @@ export class Fence implements Part {
   get hold(): HoldTime {
     if (this.#lease.state === 'held' && this.#mayServe) return holdOf(this.#lease, this.#ports.terms);
     throw notHeld(this.#lease, this.#calls.where);
+  }
+
+  /** The bucket failed somebody else: a lease at rest is renewed now, so that it is known whether the bucket is away. */
+  doubtBucket(): void {
+    if (this.#lease.state !== 'held' || this.#lease.restless) return;
+    this.#become(onBucketFailed(this.#lease));
+    this.#wake();
   }
 
   get #mayServe(): boolean {
@@ -212,9 +221,7 @@ export class Fence implements Part {
     if (lease.state === 'held') {
       const hold = holdOf(lease, terms);
       if (before.state !== 'held' || hold.until !== deadlineOf(before, terms)) this.#teller.tell(hold);
-      const isVouched =
-        lease.vouchedAt !== undefined && before.state === 'held' && lease.vouchedAt !== before.vouchedAt;
-      if (isVouched && (before.vouchedAt ?? 0) < lease.sentAt) {
+      if (before.state === 'held' && isFirstVouchOfOutage(before, lease)) {
         log.warn(
           { why: this.#trouble?.message },
           'the coordinator vouches for the tenant while the bucket does not answer',
@@ -281,6 +288,12 @@ export class Fence implements Part {
 
 function holdOf(held: Held, terms: Terms): HoldTime {
   return { until: deadlineOf(held, terms), drainMillis: terms.drainMillis };
+}
+
+/** Whether this is the first vouch since a renewal that has no answer was sent. */
+function isFirstVouchOfOutage(before: Held, { attempts, vouchedAt }: Held): boolean {
+  const [first] = attempts;
+  return first !== undefined && (vouchedAt ?? 0) >= first.sentAt && (before.vouchedAt ?? 0) < first.sentAt;
 }
 
 /** Who has it, for the log. */

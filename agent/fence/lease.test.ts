@@ -62,6 +62,7 @@ const held: Held = {
   generation: generation('g1'),
   sentAt: 0,
   vouchedAt: undefined,
+  restless: false,
   doubted: false,
   releasing: false,
   attempts: [],

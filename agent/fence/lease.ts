@@ -66,6 +66,8 @@ export type Lease =
       readonly sentAt: number;
       /** When the newest vouch that was given was asked for (witness.ts). */
       readonly vouchedAt: number | undefined;
+      /** The bucket failed somebody else since the last renewal: the next one tells whether it is away. */
+      readonly restless: boolean;
       /** A write met another generation than ours. */
       readonly doubted: boolean;
       readonly releasing: boolean;
@@ -101,9 +103,9 @@ export function decide(lease: Lease, now: number, holder: HolderId, terms: Terms
       return now >= lookAt ? { do: 'look' } : { do: 'wait', until: Math.min(lookAt, free) };
     }
     case 'held': {
-      const { epoch, serial, generation, releasing, doubted, sentAt } = lease;
+      const { epoch, serial, generation, releasing, doubted } = lease;
       if (doubted) return { do: 'read-back' };
-      const renewAt = sentAt + terms.renewMillis;
+      const renewAt = renewalDueAt(lease, terms);
       if (!releasing && now < renewAt) return { do: 'wait', until: renewAt };
       return { do: 'write', epoch, serial: serial + 1, released: releasing, over: generation };
     }
@@ -176,13 +178,25 @@ export function onRelease(lease: Lease): Lease {
   return lease.state === 'held' ? { ...lease, releasing: true } : lease;
 }
 
-/** Whether the lease is surely held now and for so long, by the bucket's word alone. */
+/** When something else that was asked of the bucket failed. */
+export function onBucketFailed(lease: Lease): Lease {
+  return lease.state === 'held' ? { ...lease, restless: true } : lease;
+}
+
+/** Whether the lease is surely held now and for so long, and the bucket is not known to be away. */
 export function isHeldFor(lease: Lease, millis: number, now: number, terms: Terms): boolean {
-  return isSteady(lease) && now + millis < giveUpAt(lease.sentAt, terms);
+  return mayServe(lease, now + millis, terms) && outageSince(lease, now, terms) === undefined;
+}
+
+/** Since when the bucket has been away: when the first renewal was sent that has had no answer for long. */
+export function outageSince(lease: Lease, now: number, { overdueMillis }: Terms): number | undefined {
+  if (lease.state !== 'held') return undefined;
+  const [first] = lease.attempts;
+  return first !== undefined && now >= first.sentAt + overdueMillis ? first.sentAt : undefined;
 }
 
 /** Whether OpenClaw may be started now, perhaps on a witness's word. */
-export function mayServe(lease: Lease, now: number, terms: Terms): boolean {
+export function mayServe(lease: Lease, now: number, terms: Terms): lease is Held {
   return isSteady(lease) && now < deadlineOf(lease, terms) - terms.drainMillis;
 }
 
@@ -196,6 +210,16 @@ export function deadlineOf({ sentAt, vouchedAt }: Held, terms: Terms): number {
 /** When the OpenClaw of a holder that sent its last renewal then is dead, whoever vouches. */
 export function lastDeadlineOf(sentAt: number, terms: Terms): number {
   return sentAt + terms.outageDeadlineMillis;
+}
+
+/** When the next renewal is due. Who is vouched for is at rest, unless one has been sent already and has no answer. */
+function renewalDueAt(
+  { sentAt, vouchedAt, restless, attempts }: Held,
+  { renewMillis, restMillis, trustMillis }: Terms,
+): number {
+  const due = sentAt + renewMillis;
+  if (vouchedAt === undefined || restless || attempts.length > 0) return due;
+  return Math.max(due, Math.min(sentAt + restMillis, vouchedAt + trustMillis));
 }
 
 /** When a holder that sent its last renewal then gives up unless somebody vouches. */
@@ -251,5 +275,6 @@ function settle(lease: Lease, attempt: Attempt, generation: Generation, now: num
   }
   const { releasing, vouchedAt } = lease.state === 'held' ? lease : { releasing: false, vouchedAt: undefined };
   const { epoch, serial } = record;
-  return { state: 'held', epoch, serial, generation, sentAt, vouchedAt, doubted: false, releasing, attempts: [] };
+  const settled = { restless: false, doubted: false, releasing, attempts: [] };
+  return { state: 'held', epoch, serial, generation, sentAt, vouchedAt, ...settled };
 }

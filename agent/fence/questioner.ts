@@ -7,7 +7,7 @@ import { inTime } from './in-time.ts';
 import type { Lease } from './lease.ts';
 import type { Holding } from './lease-record.ts';
 import type { Terms, WitnessTerms } from './terms.ts';
-import { onGranted, onVouched, type Question, question } from './witness.ts';
+import { onGranted, onVouched, type Question, question, restAfterSilence } from './witness.ts';
 
 /** The second witness: the coordinator (stream/witness-calls.ts). Both throw when there is no answer. */
 export interface Witness {
@@ -80,7 +80,7 @@ export class Questioner {
 
   /** Asks; how long to rest then. */
   async #put(asked: Exclude<Question, { ask: 'nothing' }>): Promise<number> {
-    const { terms, random, log } = this.#ports;
+    const { terms, lease, clock, random, log } = this.#ports;
     try {
       if (await this.#ask(asked)) {
         this.#trouble = undefined;
@@ -94,7 +94,7 @@ export class Questioner {
         log.warn({ why: trouble.message, ask: asked.ask }, 'the coordinator does not answer about the lease');
       }
       this.#trouble = trouble;
-      return jitter(asked.ask === 'vouch' ? terms.retryMillis : terms.pollMillis, 0.5, random);
+      return jitter(restAfterSilence(asked, lease(), clock.monotonic(), terms), 0.5, random);
     }
   }
 

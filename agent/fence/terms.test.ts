@@ -9,29 +9,31 @@ const RATE_ERROR = 0.05;
 test('the default, as docs/fence.md prints it', () => {
   assert.deepEqual(termsOf(DEFAULT_TTL_MILLIS, { id: 'w', outageMillis: DEFAULT_OUTAGE_MILLIS }), {
     ttlMillis: 30_000,
-    witness: { id: 'w', outageMillis: 900_000, vouchMillis: 20_000 },
+    witness: { id: 'w', outageMillis: 1_200_000, vouchMillis: 24_000 },
     renewMillis: 10_000,
+    restMillis: 240_000,
+    trustMillis: 6_500,
+    overdueMillis: 7_500,
     deadlineMillis: 22_500,
     drainMillis: 5_000,
     allowance: 1.1,
     pollMillis: 3_000,
     callMillis: 2_500,
     retryMillis: 750,
-    lateMillis: 10_500,
-    revouchMillis: 3_000,
-    vouchDeadlineMillis: 15_000,
-    outageDeadlineMillis: 675_000,
+    revouchMillis: 5_000,
+    vouchDeadlineMillis: 18_000,
+    outageDeadlineMillis: 900_000,
     patience: 0.5,
   });
 });
 
 test('with a coordinator a tenant serves on through any ten minutes without the bucket', () => {
-  const { outageDeadlineMillis, drainMillis, renewMillis, callMillis } = termsOf(DEFAULT_TTL_MILLIS, {
+  const { outageDeadlineMillis, drainMillis, restMillis, callMillis } = termsOf(DEFAULT_TTL_MILLIS, {
     id: 'w',
     outageMillis: DEFAULT_OUTAGE_MILLIS,
   });
   // The last renewal was sent just before, and a few tries after the bucket is back find it still slow.
-  assert.ok(outageDeadlineMillis - drainMillis - renewMillis - 4 * callMillis >= 10 * 60_000);
+  assert.ok(outageDeadlineMillis - drainMillis - restMillis - 4 * callMillis >= 10 * 60_000);
 });
 
 test('an outage that the lease itself outlives takes no coordinator', () => {
@@ -71,7 +73,12 @@ test('whatever the ttl: who was vouched for last is dead a quarter of a vouch be
       }
       const stalled = terms.callMillis + terms.retryMillis;
       assert.ok(terms.revouchMillis + 2 * stalled < vouchDeadlineMillis - drainMillis, 'once vouched for');
-      assert.ok(terms.lateMillis + 2 * stalled < terms.deadlineMillis - drainMillis, 'at the first time');
+      const renewedInTime = terms.trustMillis + terms.callMillis + 1.5 * terms.retryMillis;
+      assert.ok(
+        renewedInTime < vouchDeadlineMillis - drainMillis,
+        'and a renewal is tried twice when the word stays away',
+      );
+      assert.ok(terms.revouchMillis < terms.trustMillis && terms.restMillis < outageDeadlineMillis / 2);
     }),
   );
 });

@@ -10,8 +10,10 @@
  *
  * A witness's word goes by the same shares, counted from when it was asked for and from when a grant was there:
  *
- *   asked    asked again                give up       deadline      a vouch    a vouch × 1.1 since another's grant
- *   0 ────── 0.15 ─────────── tries ─── 1/2 ─ drain ─ 3/4 ───────── 1 ──────── 1.1
+ *   asked    asked again     renew          give up        deadline      a vouch    a vouch × 1.1 since another's grant
+ *   0 ────── 0.21 ────────── 0.27 ─ tries ─ 0.54 ─ drain ─ 3/4 ───────── 1 ──────── 1.1
+ *
+ * As long as the word comes the lease is at rest: it is renewed when `restMillis` have gone by.
  */
 
 /** By what a holder may serve on while the bucket is away. */
@@ -31,6 +33,12 @@ export type Terms = {
   readonly witness: WitnessTerms | undefined;
   /** From the last renewal to the next. */
   readonly renewMillis: number;
+  /** The same while a witness vouches: requests to the bucket are paid for. */
+  readonly restMillis: number;
+  /** From the asking for a vouch to the moment from which the lease does not rest on it any more: the next one is late. */
+  readonly trustMillis: number;
+  /** From the sending of a renewal that has no answer to the moment from which the bucket counts as away. */
+  readonly overdueMillis: number;
   /** From the last renewal to the moment at which OpenClaw is dead. */
   readonly deadlineMillis: number;
   /** Of that, the end: for ending OpenClaw. Nothing is renewed any more. */
@@ -43,9 +51,7 @@ export type Terms = {
   readonly callMillis: number;
   /** Between two tries. */
   readonly retryMillis: number;
-  /** From the last renewal to the moment from which the next is late: the witness is asked. */
-  readonly lateMillis: number;
-  /** From one vouch to the next. */
+  /** From the last renewal, or the last vouch if that is later, to the next vouch. */
   readonly revouchMillis: number;
   /** From the asking for a vouch to the moment at which OpenClaw is dead. */
   readonly vouchDeadlineMillis: number;
@@ -58,13 +64,20 @@ export type Terms = {
 /** How much of what others wait for the holder uses. */
 const DEADLINE_SHARE = 0.75;
 /** Of the ttl. The holder's end has time in it, a coordinator may be away for seconds, and a dead machine is still taken over within the minute. */
-const VOUCH_SHARE = 2 / 3;
+const VOUCH_SHARE = 0.8;
 
 /** Idle, OpenClaw ends within 2.5 s of a SIGTERM (measured on 2026.9.6); the launcher kills after 3. */
 const MOST_DRAIN_MILLIS = 5_000;
 
 /** A long lease is for serving on while the bucket is away, so little of it may have gone by when that begins. */
 const MOST_RENEW_MILLIS = 60_000;
+
+/** Of an outage's time: what is left of it must be worth something to who was at rest when the bucket went away. */
+const REST_SHARE = 1 / 5;
+/** 360 requests a day. */
+const MOST_REST_MILLIS = 240_000;
+/** Each question is a read of the coordinator's database: 10,000 tenants ask 2,000 times a second. */
+const MOST_REVOUCH_MILLIS = 5_000;
 
 /** What is handed over is taken within this, and what comes back after an outage is renewed within the other two. */
 const MOST_POLL_MILLIS = 5_000;
@@ -75,7 +88,7 @@ const MOST_RETRY_MILLIS = 3_000;
 export const DEFAULT_TTL_MILLIS = 30_000;
 
 /** For how long a tenant serves on without its bucket, when there is a coordinator: more than ten minutes in any case. */
-export const DEFAULT_OUTAGE_MILLIS = 900_000;
+export const DEFAULT_OUTAGE_MILLIS = 1_200_000;
 
 /**
  * The times of a lease with this time-to-live, whose holder may serve on for `outageMillis` on that witness's word. An
@@ -86,19 +99,24 @@ export function termsOf(ttlMillis: number, vouching?: Omit<WitnessTerms, 'vouchM
   const renewMillis = Math.min(ttlMillis / 3, MOST_RENEW_MILLIS);
   const callMillis = Math.min(ttlMillis / 12, MOST_CALL_MILLIS);
   const pollMillis = Math.min(ttlMillis / 10, MOST_POLL_MILLIS);
+  const revouchMillis = Math.min(ttlMillis / 6, MOST_REVOUCH_MILLIS);
+  const deadlineMillis = ttlMillis * DEADLINE_SHARE;
+  const drainMillis = Math.min(MOST_DRAIN_MILLIS, ttlMillis / 6);
   const vouchMillis = Math.round(ttlMillis * VOUCH_SHARE);
   return {
     ttlMillis,
     witness: vouching && outageMillis > ttlMillis ? { ...vouching, vouchMillis } : undefined,
     renewMillis,
-    deadlineMillis: ttlMillis * DEADLINE_SHARE,
-    drainMillis: Math.min(MOST_DRAIN_MILLIS, ttlMillis / 6),
+    restMillis: Math.max(renewMillis, Math.min(outageMillis * REST_SHARE, MOST_REST_MILLIS)),
+    trustMillis: revouchMillis + callMillis * 0.6,
+    overdueMillis: deadlineMillis - drainMillis - renewMillis,
+    deadlineMillis,
+    drainMillis,
     allowance: 1.1,
     pollMillis,
     callMillis,
     retryMillis: Math.min(ttlMillis / 40, MOST_RETRY_MILLIS),
-    lateMillis: renewMillis + callMillis / 5,
-    revouchMillis: pollMillis,
+    revouchMillis,
     vouchDeadlineMillis: vouchMillis * DEADLINE_SHARE,
     outageDeadlineMillis: outageMillis * DEADLINE_SHARE,
     patience: 0.5,

@@ -13,6 +13,7 @@ import {
   onRead,
   onRelease,
   onTime,
+  outageSince,
   type Sighting,
   unknown,
 } from './lease.ts';
@@ -32,6 +33,7 @@ const held: Held = {
   generation: generation('g1'),
   sentAt: 0,
   vouchedAt: undefined,
+  restless: false,
   doubted: false,
   releasing: false,
   attempts: [],
@@ -62,20 +64,20 @@ function watched(looks: readonly [number, Sighting][]): Lease {
 }
 
 const asksOfHolders: readonly { reason: string; lease: Lease; now: number; asks: 'vouch' | number }[] = [
-  { reason: 'while renewals come through it asks nothing', lease: held, now: 10_499, asks: 10_500 },
-  { reason: 'one that is late by half a second is enough to ask', lease: held, now: 10_500, asks: 'vouch' },
+  { reason: 'right after a renewal it asks nothing', lease: held, now: 4_999, asks: 5_000 },
+  { reason: 'and then so early that the lease may rest', lease: held, now: 5_000, asks: 'vouch' },
   {
-    reason: 'vouched for, it asks again a sixth of a vouch later',
+    reason: 'vouched for, it asks again a fifth of a vouch later',
     lease: { ...held, vouchedAt: 10_500 },
-    now: 13_499,
-    asks: 13_500,
+    now: 15_499,
+    asks: 15_500,
   },
-  { reason: 'and again', lease: { ...held, vouchedAt: 10_500 }, now: 13_500, asks: 'vouch' },
+  { reason: 'and again', lease: { ...held, vouchedAt: 10_500 }, now: 15_500, asks: 'vouch' },
   {
-    reason: 'a renewal ends it: the next is not late yet',
+    reason: 'a renewal is as good as a vouch',
     lease: { ...held, sentAt: 20_000, vouchedAt: 19_500 },
-    now: 30_499,
-    asks: 30_500,
+    now: 24_999,
+    asks: 25_000,
   },
   {
     reason: 'what met another generation may have been our own, so it is asked about all the same',
@@ -95,6 +97,27 @@ for (const { reason, lease, now, asks } of asksOfHolders) {
   test(`a holder: ${reason}`, () => {
     const expected = asks === 'vouch' ? { ask: 'vouch', holding, of: terms.witness } : { ask: 'nothing', until: asks };
     assert.deepEqual(question(lease, now, terms), expected);
+  });
+}
+
+/** When a holder that sent its last renewal at 0 sends the next one, with a ttl of 30 s. */
+const renewals: readonly { reason: string; lease: Held; at: number }[] = [
+  { reason: 'nobody vouches: a third of the ttl later', lease: held, at: 10_000 },
+  { reason: 'a vouch spares it until the next one is late', lease: { ...held, vouchedAt: 60_000 }, at: 66_500 },
+  { reason: 'at once, when the bucket failed', lease: { ...held, vouchedAt: 60_000, restless: true }, at: 10_000 },
+  { reason: 'an old vouch spares it nothing', lease: { ...held, vouchedAt: 1_000 }, at: 10_000 },
+  { reason: 'a fifth of an outage’s time at most', lease: { ...held, vouchedAt: 179_000 }, at: 180_000 },
+  {
+    reason: 'one that was sent and has no answer is sent again: the bucket may be away',
+    lease: { ...held, vouchedAt: 60_000, attempts: [{ record: found().record, sentAt: 10_000 }] },
+    at: 10_000,
+  },
+];
+
+for (const { reason, lease, at } of renewals) {
+  test(`renewed: ${reason}`, () => {
+    assert.deepEqual(decide(lease, at - 1, me, terms), { do: 'wait', until: at });
+    assert.equal(decide(lease, at, me, terms).do, 'write');
   });
 }
 
@@ -226,14 +249,21 @@ test('a record that was renewed after the grant is not granted', () => {
   assert.notEqual(decide(renewed, 60_000, me, terms).do, 'write');
 });
 
-test('a vouch counts from when it was asked for: OpenClaw may start and run on, and HEAD may not be written', () => {
+test('a vouch counts from when it was asked for: OpenClaw may start and run on, and HEAD be written', () => {
   const vouched = onVouched(held, holding, 10_500);
-  assert.equal(onTime(vouched, 20_499, terms), vouched);
-  assert.equal(mayServe(vouched, 20_499, terms), true);
-  assert.equal(isHeldFor(vouched, 0, 17_500, terms), false);
-  assert.equal(vouched.state === 'held' && deadlineOf(vouched, terms), 25_500);
-  assert.equal(mayServe(vouched, 20_500, terms), false);
-  assert.equal(onTime(vouched, 20_500, terms).state, 'lost');
+  assert.equal(onTime(vouched, 23_499, terms), vouched);
+  assert.equal(mayServe(vouched, 23_499, terms), true);
+  assert.equal(isHeldFor(vouched, 0, 23_499, terms), true);
+  assert.equal(vouched.state === 'held' && deadlineOf(vouched, terms), 28_500);
+  assert.equal(mayServe(vouched, 23_500, terms), false);
+  assert.equal(onTime(vouched, 23_500, terms).state, 'lost');
+});
+
+test('a bucket that has not answered for long is away: OpenClaw runs on, and HEAD is not written', () => {
+  const away: Held = { ...held, vouchedAt: 15_000, attempts: [{ record: found().record, sentAt: 10_000 }] };
+  assert.deepEqual([outageSince(away, 17_499, terms), isHeldFor(away, 0, 17_499, terms)], [undefined, true]);
+  assert.deepEqual([outageSince(away, 17_500, terms), isHeldFor(away, 0, 17_500, terms)], [10_000, false]);
+  assert.equal(mayServe(away, 17_500, terms), true);
 });
 
 test('what is doubted or being handed over starts nothing, whoever vouches', () => {

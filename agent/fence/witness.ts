@@ -2,7 +2,7 @@
  * The second witness beside the bucket (docs/fence.md), as far as it can be told without asking: what it is asked when,
  * and what its answers change.
  *
- *   held, and the renewal is late ──"do you vouch for my holding?"──▶ OpenClaw may run on, for a while from the asking
+ *   held ──"do you vouch for my holding?"──▶ OpenClaw may run on and the lease rest, for a while from the asking
  *   taken, and seen without a renewal for half its ttl ──"may I take it over?"──▶ nobody is vouched for in it any more
  *
  * A witness that has granted the second says no to the first, for good. So every vouch was asked for before any grant was
@@ -50,10 +50,15 @@ export function onGranted(lease: Lease, over: Generation | undefined, answeredAt
   return { ...lease, grantedAt: lease.grantedAt ?? answeredAt };
 }
 
+/** How long to rest when there was no answer. A holder is in a hurry only when its renewal is not fresh either. */
+export function restAfterSilence({ ask }: Question, lease: Lease, now: number, terms: Terms): number {
+  if (ask !== 'vouch' || lease.state !== 'held') return terms.pollMillis;
+  return Math.max(terms.retryMillis, Math.min(terms.revouchMillis, lease.sentAt + terms.renewMillis - now));
+}
+
 function ofHolder({ epoch, serial, sentAt, vouchedAt, releasing }: Held, now: number, terms: Terms): Question {
   if (terms.witness === undefined || releasing) return NOTHING;
-  const lateAt = sentAt + terms.lateMillis;
-  const until = vouchedAt === undefined ? lateAt : Math.max(lateAt, vouchedAt + terms.revouchMillis);
+  const until = Math.max(sentAt, vouchedAt ?? sentAt) + terms.revouchMillis;
   if (now < until) return { ask: 'nothing', until };
   return { ask: 'vouch', holding: { epoch, serial }, of: terms.witness };
 }

@@ -35,7 +35,10 @@ import { outageSeen } from './outage-seen.ts';
 export type ResidencePorts = {
   readonly bucket: Bucket;
   readonly keyFile: string;
-  readonly fence: Pick<Fence, 'whenHeld' | 'whyNotYet' | 'onChange' | 'assertHeld' | 'outage' | 'release'>;
+  readonly fence: Pick<
+    Fence,
+    'whenHeld' | 'whyNotYet' | 'onChange' | 'assertHeld' | 'doubtBucket' | 'outage' | 'release'
+  >;
   readonly capture: DatabaseCapture;
   /** The state folder; files beside it in the agent's own folder. */
   readonly folders: { readonly state: string; readonly lineage: string; readonly seenLog: string };
@@ -214,7 +217,10 @@ export class Residence implements Part {
       take: async (request, stop) => {
         fence.assertHeld();
         this.assertStateThere();
-        return snapshotter.snapshot(request, stop);
+        return snapshotter.snapshot(request, stop).catch((cause: unknown) => {
+          if (!stop.aborted) fence.doubtBucket();
+          throw cause;
+        });
       },
       root: folders.state,
       openclawVersion,

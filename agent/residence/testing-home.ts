@@ -91,6 +91,7 @@ export class TestAgent {
     writeFileSync(keyFile, '5a'.repeat(32));
     const fence = {
       whenHeld: async () => EPOCH,
+      doubtBucket: () => {},
       assertHeld: () => {
         if (this.#isDead) throw new Error('it is dead');
       },

@@ -5,7 +5,8 @@
  *   given up ──Vouch──▶ no, for ever
  *
  * That is all that safety rests on, and it takes no clock and no memory of who was vouched for. What is remembered is a
- * courtesy: a holder that is vouched for lives, and its newest minutes are on its disk only, so nobody is granted it.
+ * courtesy: a holder that is vouched for lives, so nobody is granted its tenant; and who asks for an older writing than
+ * another did is not vouched for, so that it looks at the bucket: it may run on a copy of the other's disk.
  *
  * Both are answered only about a lease that names this database: another one knows nothing of what this one gave up.
  */
@@ -14,7 +15,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Store } from '../store/store.ts';
 import type { GivenUpHoldings } from './given-up.ts';
-import type { Holding } from './holding.ts';
+import { type Holding, isLater } from './holding.ts';
 
 /** What it takes. */
 export type CoordinatorWitnessParts = {
@@ -31,11 +32,14 @@ export type CoordinatorWitnessParts = {
 /** A holding, and who vouches for it. */
 type NamedHolding = Holding & { readonly witness: string };
 
+/** Of a vouch: when an OpenClaw that is not vouched for again is dead (agent/fence/terms.ts). */
+const DEADLINE_SHARE = 0.75;
+
 /** The witness. */
 export class CoordinatorWitness {
   readonly #parts: CoordinatorWitnessParts;
-  /** By tenant: the newest epoch that was vouched for, and until when. */
-  readonly #vouched = new Map<string, { readonly epoch: number; readonly until: number }>();
+  /** By tenant: the newest holding that was vouched for, and until when its OpenClaw may run. */
+  readonly #vouched = new Map<string, Holding & { readonly until: number }>();
 
   constructor(parts: CoordinatorWitnessParts) {
     this.#parts = parts;
@@ -46,7 +50,10 @@ export class CoordinatorWitness {
     const { givenUp, clock } = this.#parts;
     this.#check(tenant, holding);
     if (!(await givenUp.isStanding(tenant, holding))) return false;
-    this.#vouched.set(tenant, { epoch: holding.epoch, until: clock.monotonic() + vouchMillis });
+    const before = this.#vouched.get(tenant);
+    if (before !== undefined && isLater(before, holding)) return false;
+    const { epoch, serial } = holding;
+    this.#vouched.set(tenant, { epoch, serial, until: clock.monotonic() + vouchMillis * DEADLINE_SHARE });
     return true;
   }
 
@@ -78,8 +85,6 @@ export class CoordinatorWitness {
   #isVouchedFor(tenant: string, { epoch }: Holding): boolean {
     const vouched = this.#vouched.get(tenant);
     if (vouched === undefined) return false;
-    if (this.#parts.clock.monotonic() < vouched.until) return vouched.epoch >= epoch;
-    this.#vouched.delete(tenant);
-    return false;
+    return this.#parts.clock.monotonic() < vouched.until && vouched.epoch >= epoch;
   }
 }

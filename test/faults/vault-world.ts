@@ -90,6 +90,7 @@ export class VaultWorld {
     const held = {
       whenHeld: async () => epochOf(epoch),
       assertHeld() {},
+      doubtBucket() {},
       release: async () => {},
       outage: undefined,
       whyNotYet: '',

@@ -41,6 +41,8 @@ export class Agent extends SimulatedProcess implements Holder {
   #heldAt = 0;
   /** When its OpenClaw would have been dead, whoever vouched, before the last renewal came through. */
   #lastBefore = 0;
+  /** When a request about the lease had no answer, last; in real time. */
+  #unansweredAt = Number.NEGATIVE_INFINITY;
 
   constructor(machine: Machine) {
     super(machine.world);
@@ -78,7 +80,7 @@ export class Agent extends SimulatedProcess implements Holder {
 
   /**
    * The fence ends OpenClaw because a hold ends then. Breaks a promise when nothing was wrong since that hold was made but
-   * the bucket: agent and launcher ran, and the coordinator answered yes, at the second try at least.
+   * one of the two witnesses: agent and launcher ran, and the bucket answered always, or the coordinator at the second try.
    */
   mayEnd(how: string, endsAt: number): void {
     const lease = this.#lease;
@@ -87,10 +89,13 @@ export class Agent extends SimulatedProcess implements Holder {
     const { terms } = this.world.options;
     const last = lastDeadlineOf(lease.sentAt, terms);
     if (clock >= last - terms.drainMillis || endsAt === this.#lastBefore) return; // the bucket was away for too long
-    const since = this.#machine.realTime(Math.min(lease.sentAt, endsAt - terms.deadlineMillis));
-    if (this.#heldAt > since + this.#machine.realMillis(terms.lateMillis)) return; // its claim's answer was late
-    if (this.#asking.unvouchedAt >= since || !this.hasRunSince(since) || !launcher.hasRunSince(since)) return;
-    throw new Broken(`an OpenClaw ends ${how} though the coordinator vouches for it`);
+    const madeAt = Math.max(lease.sentAt, lease.vouchedAt ?? lease.sentAt);
+    const since = this.#machine.realTime(Math.min(madeAt, endsAt - terms.deadlineMillis));
+    if (this.#heldAt > since + this.#machine.realMillis(terms.renewMillis)) return; // its claim's answer was late
+    if (!this.hasRunSince(since) || !launcher.hasRunSince(since)) return;
+    if (this.#asking.unvouchedAt < since)
+      throw new Broken(`an OpenClaw ends ${how} though the coordinator vouches for it`);
+    if (this.#unansweredAt < since) throw new Broken(`an OpenClaw ends ${how} though the bucket answers it`);
   }
 
   /** Stops OpenClaw, hands the lease over, and begins again after a while. */
@@ -208,6 +213,7 @@ export class Agent extends SimulatedProcess implements Holder {
   #request<T>(work: () => T, next: (answer: T) => Lease): void {
     const { terms } = this.world.options;
     this.call(work, (answer) => {
+      if (answer === 'failed') this.#unansweredAt = this.world.schedule.now;
       if (answer !== 'failed') {
         this.become(next(answer));
         this.#step();

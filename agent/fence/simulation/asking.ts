@@ -1,6 +1,6 @@
 /** What an agent of the simulation asks the coordinator: what questioner.ts asks, by the real witness.ts. */
 import type { Lease } from '../lease.ts';
-import { onGranted, onVouched, type Question, question } from '../witness.ts';
+import { onGranted, onVouched, type Question, question, restAfterSilence } from '../witness.ts';
 import type { Machine } from './machine.ts';
 import type { Way } from './way.ts';
 
@@ -64,9 +64,10 @@ export class Asking {
     else this.#asker.become(onVouched(lease, asked.holding, world.options.vouchCountsFromAsking ? sentAt : clock));
   }
 
-  #pause({ ask }: Question, answer: false | 'failed'): number {
+  #pause(asked: Question, answer: false | 'failed'): number {
     const { options, chance } = this.#machine.world;
-    const { retryMillis, pollMillis } = options.terms;
-    return (answer === 'failed' && ask === 'vouch' ? retryMillis : pollMillis) * chance.between(0.5, 1.5);
+    const { terms } = options;
+    const silence = restAfterSilence(asked, this.#asker.lease, this.#machine.clock, terms);
+    return (answer === 'failed' ? silence : terms.pollMillis) * chance.between(0.5, 1.5);
   }
 }

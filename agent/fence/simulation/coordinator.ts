@@ -18,7 +18,7 @@ export class SimulatedCoordinator {
   /** Stored: nobody is vouched for in this holding or an earlier one. */
   #givenUp: Holding | undefined;
   /** Not stored. */
-  #vouched: { readonly epoch: number; readonly until: number } | undefined;
+  #vouched: (Holding & { readonly until: number }) | undefined;
 
   constructor(schedule: Schedule, options: CoordinatorOptions) {
     this.#schedule = schedule;
@@ -34,7 +34,8 @@ export class SimulatedCoordinator {
 
   vouch(holding: Holding, vouchMillis: number): boolean {
     if (this.#options.grantsCount && this.#givenUp !== undefined && !isLater(holding, this.#givenUp)) return false;
-    this.#vouched = { epoch: holding.epoch, until: this.#schedule.now + vouchMillis };
+    if (this.#vouched !== undefined && isLater(this.#vouched, holding)) return false;
+    this.#vouched = { ...holding, until: this.#schedule.now + vouchMillis * 0.75 };
     return true;
   }
 

@@ -91,8 +91,18 @@ const without: readonly { reason: string; options: Options; broken: RegExp }[] =
   },
   {
     reason: 'a holder that asks nobody is ended in the middle of an outage',
-    options: { ...whole, terms: { ...whole.terms, lateMillis: Number.POSITIVE_INFINITY } },
+    options: { ...whole, terms: { ...whole.terms, revouchMillis: Number.POSITIVE_INFINITY } },
     broken: /though the coordinator vouches for it/,
+  },
+  {
+    reason: 'one that serves on until its lease would have been renewed, whatever the witness says, overlaps',
+    options: { ...whole, terms: { ...whole.terms, vouchDeadlineMillis: Number.POSITIVE_INFINITY } },
+    broken: /two OpenClaws run at one time/,
+  },
+  {
+    reason: 'one that rests on a word that does not come any more is ended though its bucket is there',
+    options: { ...whole, terms: { ...whole.terms, trustMillis: Number.POSITIVE_INFINITY } },
+    broken: /though the bucket answers it/,
   },
 ];
 

@@ -9,8 +9,8 @@ import type { CapturedDatabase, DatabaseCapture, PageRun } from './database-sour
 const HEARTBEAT_DATABASE = 'state/openclaw.sqlite';
 /** Pages that change at once; more is no heartbeat. */
 const MOST_PAGES = 8;
-/** Bytes that differ: times and a counter or two, and where a row lies in its page. */
-const MOST_BYTES = 256;
+/** Bytes that differ: times, and a counter or two. OpenClaw 2026.9.6 rewrites 2 to 10 in each of three pages (measured). */
+const MOST_BYTES = 64;
 /** The pages of tables and indexes that have rows: https://sqlite.org/fileformat2.html#b_tree_pages */
 const LEAF_TYPES = [0x0a, 0x0d];
 
