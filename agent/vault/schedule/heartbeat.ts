@@ -47,3 +47,12 @@ export function onKept({ waits }: Patience, now: number, beatsOnly: boolean): Pa
   const most = Math.ceil(Math.log2(LONGEST_WAIT_MILLIS / FIRST_WAIT_MILLIS));
   return { storedAt: now, waits: beatsOnly ? Math.min(waits + 1, most) : waits };
 }
+
+/** How many snapshots a tenant takes that does nothing but beat: on its first day, and on each later one. */
+export function snapshotsOfADay(): { readonly first: number; readonly later: number } {
+  const day = 86_400_000;
+  let first = FEWEST_BEATS;
+  for (let [at, wait] = [0, FIRST_WAIT_MILLIS]; at < day; at += wait, wait = Math.min(LONGEST_WAIT_MILLIS, wait * 2))
+    first += 1;
+  return { first, later: day / LONGEST_WAIT_MILLIS };
+}
