@@ -76,6 +76,9 @@ export class RawGateway {
 
   /** One request. A connection that ends answers it with the code `CLOSED`. */
   ask(method: string, params: object): Promise<Answered> {
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      return Promise.resolve({ ok: false, error: { code: 'CLOSED', message: 'the connection is closed' } });
+    }
     const id = randomUUID();
     return new Promise((resolve) => {
       this.#unanswered.set(id, resolve);

@@ -33,9 +33,9 @@ export const refusedStarts: readonly RefusedStart[] = [
     },
   },
   {
-    reason: 'a file that is no JSON5',
+    reason: 'a file that is no JSON5, which counts for an empty one',
     code: 78,
-    says: /JSON5/,
+    says: /Gateway start blocked: existing config is missing gateway\.mode/,
     async prepare(subject) {
       subject.write('{ this is not');
       return nothing;

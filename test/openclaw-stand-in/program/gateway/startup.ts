@@ -54,9 +54,15 @@ function assertNotOlder({ parsed }: Snapshot, { version }: Build): void {
   );
 }
 
-function assertServes({ raw, issues, isValid, resolved }: Snapshot, place: Place): void {
+function assertServes({ raw, parsed, issues, isValid, resolved }: Snapshot, place: Place): void {
   if (raw === undefined) {
     throw new StartError(CONFIGURATION, 'Missing config. Run `openclaw setup` or set gateway.mode=local.');
+  }
+  if (at(parsed, 'gateway', 'mode') === undefined) {
+    throw new StartError(
+      CONFIGURATION,
+      'Gateway start blocked: existing config is missing gateway.mode. Treat this as suspicious or clobbered config.',
+    );
   }
   if (!isValid) {
     const words = wordsOf(issues).replaceAll('; ', '\n');
