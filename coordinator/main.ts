@@ -24,6 +24,7 @@ import { createAdminServer, served } from './admin/admin-server.ts';
 import { AgentPlane } from './agents/agent-plane.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { auditService } from './audit/audit-service.ts';
+import { ConfigCheck } from './config/config-check.ts';
 import { configService } from './config/config-service.ts';
 import { endpointsFile } from './endpoints-file.ts';
 import { EventLog } from './events/event-log.ts';
@@ -41,11 +42,14 @@ import { BlobStore } from './runtimes/blob-store.ts';
 import { platformName, RuntimeBuilder } from './runtimes/builder.ts';
 import { RuntimeCatalogue } from './runtimes/catalogue.ts';
 import { createNpm } from './runtimes/npm.ts';
+import { OpenClawJudge } from './runtimes/openclaw-judge.ts';
 import { RuntimesOfTenants } from './runtimes/runtime-desired.ts';
 import { RuntimePreparer } from './runtimes/runtime-preparer.ts';
 import { runtimeService } from './runtimes/runtime-service.ts';
 import { RuntimeWishes } from './runtimes/runtime-wishes.ts';
 import { TenantBundles } from './runtimes/tenant-bundles.ts';
+import { servedVersions } from './runtimes/served-versions.ts';
+import { unpackedRuntime } from './runtimes/unpacked.ts';
 import { type CoordinatorSettings, readCoordinatorSettings } from './settings.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { Store } from './store/store.ts';
@@ -175,6 +179,20 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   });
   await lifecycle.start(keeper);
 
+  const unpacked = { catalogue, platform: platformName(platform), folder: join(home, 'runtimes') };
+  const check = new ConfigCheck({
+    judge: new OpenClawJudge({
+      runtimeOf: (version) => unpackedRuntime(unpacked, version),
+      folder: join(home, 'judge'),
+    }),
+    versions: servedVersions({
+      revisions,
+      running: (tenant) => directory.find(tenant)?.observed.health?.openclawVersion ?? '',
+    }),
+    revisions,
+    tenants,
+  });
+
   const admin = createAdminServer({
     host: HOST,
     port: settings.adminPort,
@@ -194,7 +212,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
           clock,
         }),
       ),
-      served(ConfigService, configService({ store, revisions, receipts, tenants, audit })),
+      served(ConfigService, configService({ store, revisions, receipts, tenants, audit, check })),
       served(
         RuntimeService,
         runtimeService({ builder, catalogue, wishes, revisions, receipts, tenants: ofRuntimes, clock }),

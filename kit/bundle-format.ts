@@ -7,6 +7,9 @@
  */
 import { OpenCraneError } from './errors.ts';
 
+/** The file that is written last into an unpacked bundle, with its digest: a tree without it is not whole. */
+export const bundleMarker = '.opencrane-bundle';
+
 /** Most bytes of tar in one frame. */
 export const frameBytes = 4 * 1024 * 1024;
 

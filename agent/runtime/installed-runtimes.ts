@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '@opencrane/kit/atomic-file.ts';
+import { bundleMarker } from '@opencrane/kit/bundle-format.ts';
 import { type Digest, hexOf } from '@opencrane/kit/digest.ts';
 import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { type ProcessLock, takeProcessLock } from '@opencrane/kit/process-lock.ts';
@@ -22,8 +23,6 @@ export type WantedRuntime = { readonly version: string; readonly bundleDigest: D
 const LOCK_MILLIS = 300;
 /** How often the unpacking process may be killed. */
 const UNPACK_ATTEMPTS = 3;
-/** Written last into a tree, with its digest. */
-const MARKER = '.opencrane-bundle';
 
 /** The folder of unpacked runtimes. */
 export class InstalledRuntimes {
@@ -106,7 +105,7 @@ export class InstalledRuntimes {
     const onUnpack = (done: number) => report('unpack', `unpacking OpenClaw ${version}`, done, bundleBytes);
     try {
       await unpackBundle(bundle, partial, onUnpack, signal);
-      await writeFile(join(partial, MARKER), `${bundleDigest}\n`);
+      await writeFile(join(partial, bundleMarker), `${bundleDigest}\n`);
       await rename(partial, directory);
     } catch (cause) {
       await rm(partial, { recursive: true, force: true });
@@ -126,7 +125,7 @@ export class InstalledRuntimes {
 
 async function isWhole(directory: string): Promise<boolean> {
   try {
-    await access(join(directory, MARKER));
+    await access(join(directory, bundleMarker));
     return true;
   } catch {
     return false;

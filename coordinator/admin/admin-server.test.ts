@@ -49,7 +49,7 @@ async function start(t: TestContext) {
     tenants: new TenantStore(store),
   };
   const services = [
-    served(ConfigService, configService(parts)),
+    served(ConfigService, configService({ ...parts, check: { check: async () => [] } })),
     served(AuditService, auditService(audit)),
     served(EventService, eventService(events)),
   ];

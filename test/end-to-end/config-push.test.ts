@@ -63,7 +63,11 @@ test('an invalid value is refused in OpenClaw’s own words; last-good serves on
   const { clients } = coordinator;
   const before = await pid();
   const scope = tenantScope('jente');
-  const revision = await set(clients, scope, { 'logging.level': 'nonsense' });
+  await assert.rejects(
+    set(clients, scope, { 'logging.level': 'nonsense' }),
+    /refuses it: logging\.level: Invalid input/,
+  );
+  const revision = await set(clients, scope, { 'logging.level': 'nonsense' }, { skipCheck: true });
   const receipt = await settled(clients, 'jente', Kind.CONFIG, revision);
   assert.equal(receipt.state, ReceiptState.FAILED);
   assert.equal(receipt.path, 'logging.level');
@@ -78,7 +82,8 @@ test('an invalid value is refused in OpenClaw’s own words; last-good serves on
 
 test('an unknown key is refused with its name', async () => {
   const { clients } = coordinator;
-  const revision = await set(clients, tenantScope('jente'), { 'noSuchSection.key': 1 });
+  await assert.rejects(set(clients, tenantScope('jente'), { 'noSuchSection.key': 1 }), /noSuchSection/);
+  const revision = await set(clients, tenantScope('jente'), { 'noSuchSection.key': 1 }, { skipCheck: true });
   const receipt = await settled(clients, 'jente', Kind.CONFIG, revision);
   assert.equal(receipt.state, ReceiptState.FAILED);
   assert.match(receipt.message, /noSuchSection/);

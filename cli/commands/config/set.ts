@@ -4,6 +4,7 @@ import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { expectation, expectedRevisionOption, expectedRevisionShape } from '../../config/expected-revision.ts';
+import { skipCheckOption, skipCheckShape } from '../../config/skip-check.ts';
 import { typedValue } from '../../config/typed-value.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
@@ -23,11 +24,15 @@ export const configSet = command({
     { flags: '--string', summary: 'take the value as a string, whatever it looks like' },
     { flags: '--reason <text>', summary: 'why; kept in the history' },
     expectedRevisionOption,
+    skipCheckOption,
     ...waitOptions,
   ],
   examples: [
     { command: 'opencrane config set --org logging.level debug', shows: 'for everyone, and each tenant’s answer' },
-    { command: 'opencrane config set gateway.port 18800 --tenant jente', shows: 'JSON: a number, not a string' },
+    {
+      command: 'opencrane config set agents.defaults.timeoutSeconds 700 --tenant jente',
+      shows: 'JSON: a number, not a string',
+    },
     { command: 'opencrane config set --team research --string env.BUILD 007 --no-wait', shows: 'a string of digits' },
   ],
   input: z.object({
@@ -38,12 +43,19 @@ export const configSet = command({
     string: z.boolean().default(false),
     reason: z.string().default(''),
     ...expectedRevisionShape,
+    ...skipCheckShape,
   }),
-  async run(context, { key, value, string, reason, expectedRevision, ...input }) {
+  async run(context, { key, value, string, reason, expectedRevision, skipCheck, ...input }) {
     const scope = readScope(input);
     const clients = await context.connect();
     const set = [{ path: key, value: fromJson(ValueSchema, typedValue(value, string)) }];
-    const written = await clients.config.updateConfig({ scope, set, reason, ...expectation(expectedRevision) });
+    const written = await clients.config.updateConfig({
+      scope,
+      set,
+      reason,
+      skipCheck,
+      ...expectation(expectedRevision),
+    });
     return reportWritten(context, clients, scope, written, input);
   },
 });

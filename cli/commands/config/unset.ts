@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { expectation, expectedRevisionOption, expectedRevisionShape } from '../../config/expected-revision.ts';
+import { skipCheckOption, skipCheckShape } from '../../config/skip-check.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
@@ -16,6 +17,7 @@ export const configUnset = command({
     ...scopeOptions,
     { flags: '--reason <text>', summary: 'why; kept in the history' },
     expectedRevisionOption,
+    skipCheckOption,
     ...waitOptions,
   ],
   examples: [
@@ -29,13 +31,20 @@ export const configUnset = command({
     ...scopeShape,
     ...waitShape,
     ...expectedRevisionShape,
+    ...skipCheckShape,
     keys: z.array(z.string()).min(1),
     reason: z.string().default(''),
   }),
-  async run(context, { keys, reason, expectedRevision, ...input }) {
+  async run(context, { keys, reason, expectedRevision, skipCheck, ...input }) {
     const scope = readScope(input);
     const clients = await context.connect();
-    const written = await clients.config.updateConfig({ scope, unset: keys, reason, ...expectation(expectedRevision) });
+    const written = await clients.config.updateConfig({
+      scope,
+      unset: keys,
+      reason,
+      skipCheck,
+      ...expectation(expectedRevision),
+    });
     return reportWritten(context, clients, scope, written, input);
   },
 });
