@@ -216,6 +216,7 @@ async function start(
     },
     openclaw: {
       state: () => openclawState(view.status),
+      everStarted: () => view.status?.started !== undefined,
       start: (progress, signal) => startServing(record, installed, openclaw, progress, signal),
       stop: (why) => openclaw.stop(why),
       restart: (why, whileStopped, signal) => openclaw.restart(why, whileStopped, signal),

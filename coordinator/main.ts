@@ -26,6 +26,7 @@ import { AuditLog } from './audit/audit-log.ts';
 import { auditService } from './audit/audit-service.ts';
 import { ConfigCheck } from './config/config-check.ts';
 import { configService } from './config/config-service.ts';
+import { SecretMask } from './config/secret-mask.ts';
 import { endpointsFile } from './endpoints-file.ts';
 import { EventLog } from './events/event-log.ts';
 import { eventService } from './events/event-service.ts';
@@ -212,7 +213,10 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
           clock,
         }),
       ),
-      served(ConfigService, configService({ store, revisions, receipts, tenants, audit, check })),
+      served(
+        ConfigService,
+        configService({ store, revisions, receipts, tenants, audit, check, secrets: new SecretMask() }),
+      ),
       served(
         RuntimeService,
         runtimeService({ builder, catalogue, wishes, revisions, receipts, tenants: ofRuntimes, clock }),

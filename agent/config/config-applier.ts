@@ -8,6 +8,7 @@ import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { type Digest, digestOfJson, parseDigest } from '@opencrane/kit/digest.ts';
 import { isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { withoutSecrets } from '@opencrane/kit/secret-values.ts';
 import { isLackOfTheMachine } from '@opencrane/kit/system-error.ts';
 import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -40,6 +41,8 @@ export class ConfigApplier implements Applier {
   readonly #ports: ConfigApplierPorts;
   #turn: Promise<unknown> = Promise.resolve();
   #pushing = false;
+  /** The managed document of the last attempt. */
+  #tried: JsonObject = {};
 
   constructor(ports: ConfigApplierPorts) {
     this.#ports = ports;
@@ -123,8 +126,13 @@ export class ConfigApplier implements Applier {
       if (isAbort(cause) || signal.aborted || isCutOff(cause)) throw cause;
       const error = toOpenCraneError(cause, 'applying the configuration');
       if (isLackOfTheMachine(cause)) throw error;
-      if (error.code === 'internal') this.#ports.log.error({ err: error }, 'applying the configuration failed');
-      return { state: 'failed', reason: error.reason, message: error.message, path: error.field };
+      if (error.code === 'internal') {
+        const words = withoutSecrets(error.stack ?? error.message, this.#tried);
+        this.#ports.log.error({ reason: error.reason, words }, 'applying the configuration failed');
+      }
+      // OpenClaw may quote what it was given, and receipts, events and logs are for everybody.
+      const message = withoutSecrets(error.message, this.#tried);
+      return { state: 'failed', reason: error.reason, message, path: error.field };
     }
   }
 
@@ -138,6 +146,7 @@ export class ConfigApplier implements Applier {
   async #change(digest: string, offered: JsonObject): Promise<Candidate> {
     const composed = composeManaged(offered, this.#ports.gatewayPort);
     if ('conflict' in composed) throw reserved(formatPath(composed.conflict));
+    this.#tried = composed.document;
     const record = await this.#ports.files.readManaged();
     return {
       digest,
@@ -170,7 +179,8 @@ export class ConfigApplier implements Applier {
       if (file.state === 'read' && textOf(wanted) === textOf(file.document)) return this.#rendered(change);
       const verdict = await validateCandidate(command, files, wanted, signal);
       if (!verdict.valid) {
-        refusal ??= { state: 'failed', reason: 'config_invalid', message: verdict.message, path: verdict.path };
+        const message = withoutSecrets(verdict.message, wanted);
+        refusal ??= { state: 'failed', reason: 'config_invalid', message, path: verdict.path };
         continue;
       }
       // What is not merged from the live file keeps it aside for its author.

@@ -7,6 +7,8 @@ import { tenantFolders } from '../folders.ts';
 import { ConfigFiles } from './config-files.ts';
 import { type Verdict, validateCandidate, verdictOf } from './validate.ts';
 
+const asItIs = (text: string) => text;
+
 // What 2026.9.6 prints.
 const unknownKey = JSON.stringify({
   ok: false,
@@ -40,12 +42,15 @@ const rows: { reason: string; stdout: string; code: number; verdict: Verdict }[]
 ];
 
 for (const { reason, stdout, code, verdict } of rows) {
-  test(reason, () => assert.deepEqual(verdictOf({ code, stdout, stderr: '' }), verdict));
+  test(reason, () => assert.deepEqual(verdictOf({ code, stdout, stderr: '' }, asItIs), verdict));
 }
 
 test('a command without a verdict is an error with its last words, not a verdict', () => {
   const broken = { code: 134, stdout: '', stderr: 'FATAL: heap out of memory' };
-  assert.throws(() => verdictOf(broken), { reason: 'config_validate_failed', message: /134.*heap out of memory/ });
+  assert.throws(() => verdictOf(broken, asItIs), {
+    reason: 'config_validate_failed',
+    message: /134.*heap out of memory/,
+  });
 });
 
 test('the candidate is a file of its own, owner-only, and gone afterwards', async () => {

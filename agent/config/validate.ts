@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { withoutSecrets } from '@opencrane/kit/secret-values.ts';
 import { z } from 'zod';
 import type { CommandResult } from '../openclaw/command.ts';
 import { type ConfigFiles, textOf } from './config-files.ts';
@@ -36,17 +37,18 @@ export async function validateCandidate(
   await mkdir(files.folder, { recursive: true, mode: 0o700 });
   try {
     await writeFileAtomically(candidate, textOf(document), 0o600);
-    return verdictOf(await run(['config', 'validate', '--json'], { OPENCLAW_CONFIG_PATH: candidate }, signal));
+    const result = await run(['config', 'validate', '--json'], { OPENCLAW_CONFIG_PATH: candidate }, signal);
+    return verdictOf(result, (text) => withoutSecrets(text, document));
   } finally {
     await rm(candidate, { force: true });
   }
 }
 
-/** Reads the verdict out of what the command printed. */
-export function verdictOf({ code, stdout, stderr }: CommandResult): Verdict {
+/** Reads the verdict out of what the command printed; `hide` takes secrets out of what is quoted of that. */
+export function verdictOf({ code, stdout, stderr }: CommandResult, hide: (text: string) => string): Verdict {
   const parsed = answer.safeParse(parseJson(stdout));
   if (!parsed.success) {
-    const said = (stderr.trim() || stdout.trim()).slice(-500);
+    const said = hide(stderr.trim() || stdout.trim()).slice(-500);
     throw new OpenCraneError(
       'internal',
       'config_validate_failed',
@@ -58,7 +60,7 @@ export function verdictOf({ code, stdout, stderr }: CommandResult): Verdict {
   const [first] = issues;
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
   const path = first?.path === '<root>' ? '' : (first?.path ?? '');
-  return { valid: false, path, message: `${first?.path ?? '<root>'}: ${first?.message ?? 'not valid'}${more}` };
+  return { valid: false, path, message: hide(`${first?.path ?? '<root>'}: ${first?.message ?? 'not valid'}${more}`) };
 }
 
 function parseJson(text: string): unknown {

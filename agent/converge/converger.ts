@@ -38,6 +38,8 @@ export type ConvergerPorts = {
   readonly openclaw: {
     /** As the launcher tells. */
     readonly state: () => Situation['openclaw'];
+    /** Whether the launcher has ever started it. */
+    readonly everStarted: () => boolean;
     /** Starts what serves and resolves when it is ready. */
     readonly start: (report: ReportProgress, signal: AbortSignal) => Promise<void>;
     /** Drains and stops. */
@@ -172,6 +174,7 @@ export class Converger implements Part {
       },
       unproven: appliedKinds.some((kind) => unproven[kind] !== undefined),
       openclaw: openclaw.state(),
+      everStarted: openclaw.everStarted(),
       wantedRunning: !drained,
       restartRequested: this.#restarts.any,
       exchangeRequested: this.#exchanges.any,

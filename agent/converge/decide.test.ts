@@ -15,6 +15,7 @@ const atRest: Situation = {
   refused: {},
   unproven: false,
   openclaw: 'running',
+  everStarted: true,
   wantedRunning: true,
   restartRequested: false,
   exchangeRequested: false,
@@ -79,6 +80,51 @@ const cases: readonly { reason: string; change: Partial<Situation>; step: Step }
     step: { do: 'apply', kind: 'config' },
   },
   {
+    reason: 'what was refused by the version that serves is not tried again by itself',
+    change: { offered: { config: offer(b) }, refused: { config: { digest: b, nonce: 'n1', under: a } } },
+    step: { do: 'wait', for: 'a change' },
+  },
+  {
+    reason: 'what another version refused is tried again: a broken one refuses everything',
+    change: { offered: { config: offer(b) }, refused: { config: { digest: b, nonce: 'n1', under: b } } },
+    step: { do: 'apply', kind: 'config' },
+  },
+  {
+    reason: 'a first start does not happen without the configuration that is wanted',
+    change: {
+      openclaw: 'stopped',
+      everStarted: false,
+      serving: { runtime: serves(a) },
+      offered: { config: offer(b) },
+      refused: { config: { digest: b, nonce: 'n1', under: a } },
+    },
+    step: { do: 'wait', for: 'another configuration: the offered one was refused' },
+  },
+  {
+    reason: 'nor does it after the agent died and the coordinator is away',
+    change: {
+      openclaw: 'stopped',
+      everStarted: false,
+      serving: { runtime: serves(a) },
+      refused: { config: { digest: b, nonce: 'n1', under: a } },
+    },
+    step: { do: 'wait', for: 'another configuration: the offered one was refused' },
+  },
+  {
+    reason: 'a tenant that ran for months before anybody managed anything of it starts, whatever was refused since',
+    change: {
+      openclaw: 'stopped',
+      serving: { runtime: serves(a) },
+      refused: { config: { digest: b, nonce: 'n1', under: a } },
+    },
+    step: { do: 'start' },
+  },
+  {
+    reason: 'a tenant that served before starts with what served, whatever was refused since',
+    change: { openclaw: 'stopped', refused: { config: { digest: b, nonce: 'n1', under: a } } },
+    step: { do: 'start' },
+  },
+  {
     reason: 'a first start whose agent was killed is awaited, or its receipt would never come',
     change: { unproven: true, offered: { config: offer(b) } },
     step: { do: 'start' },
@@ -123,9 +169,10 @@ test('whatever the situation, carrying out the steps comes to rest with the offe
     upgradeCutOff: fc.boolean(),
     serving: each(fc.record({ digest, revision })),
     offered: each(fc.record({ digest, revision, nonce })),
-    refused: each(fc.record({ digest, nonce })),
+    refused: each(fc.record({ digest, nonce, under: fc.option(digest, { nil: undefined }) })),
     unproven: fc.boolean(),
     openclaw: fc.constantFrom('unknown', 'stopped', 'running', 'failed'),
+    everStarted: fc.boolean(),
     wantedRunning: fc.boolean(),
     restartRequested: fc.boolean(),
     exchangeRequested: fc.boolean(),
@@ -172,5 +219,6 @@ function answered(now: Situation, kind: AppliedKind, succeeds: boolean): Situati
   const offer = now.offered[kind];
   assert.ok(offer, 'only what is offered is applied');
   if (succeeds) return { ...now, serving: { ...now.serving, [kind]: offer } };
-  return { ...now, refused: { ...now.refused, [kind]: offer } };
+  const under = kind === 'config' ? now.serving.runtime?.digest : undefined;
+  return { ...now, refused: { ...now.refused, [kind]: { ...offer, under } } };
 }

@@ -4,6 +4,7 @@
  *   nothing serves ──runtime offered──▶ first runtime ──▶ config rendered ──▶ started ──▶ at rest
  *   at rest ──offer of a new digest──▶ applied (or refused; what served serves on) ──▶ at rest
  *   cut off in an upgrade ──▶ resumed before anything else
+ *   nothing served yet, and its config refused ──▶ not started; another config, or another runtime, waited for
  *   launcher away ──▶ waited for
  *
  * One step at a time; after each the situation is looked at anew.
@@ -20,7 +21,12 @@ export type Serving = { readonly revision: bigint; readonly digest: Digest };
 export type Offered = Serving & { readonly nonce: string };
 
 /** An offer that failed; the same digest under another nonce is an order to try again. */
-type Refused = { readonly digest: Digest; readonly nonce: string };
+export type Refused = {
+  readonly digest: Digest;
+  readonly nonce: string;
+  /** Digest of the runtime that served when a config was refused: another one may take it. */
+  readonly under?: Digest | undefined;
+};
 
 /** Everything a decision depends on. */
 export type Situation = {
@@ -32,6 +38,8 @@ export type Situation = {
   readonly unproven: boolean;
   /** As the launcher tells. `failed`: it gave up starting OpenClaw by itself. `unknown`: it is not there to tell. */
   readonly openclaw: 'unknown' | 'stopped' | 'running' | 'failed';
+  /** Whether OpenClaw was ever started on this disk. */
+  readonly everStarted: boolean;
   /** False after a drain command, until the next restart command. */
   readonly wantedRunning: boolean;
   readonly restartRequested: boolean;
@@ -74,6 +82,7 @@ function decideDown(situation: Situation): Step {
   const { openclaw, wantedRunning, restartRequested } = situation;
   if (!wantedRunning) return { do: 'wait', for: 'a restart, after the drain' }; // an offer is proven by a start, so it waits
   if (isPending(situation, 'config')) return applyOrNote(situation, 'config');
+  if (isFirstConfigRefused(situation)) return { do: 'wait', for: 'another configuration: the offered one was refused' };
   if (openclaw === 'failed' && isPending(situation, 'runtime')) return applyOrNote(situation, 'runtime');
   if (restartRequested) return { do: 'restart' };
   return openclaw === 'stopped' ? { do: 'start' } : { do: 'wait', for: 'an offer that mends OpenClaw' };
@@ -95,7 +104,22 @@ function isPending({ serving, offered, refused }: Situation, kind: AppliedKind):
   const served = serving[kind];
   if (served?.digest === offer.digest) return served.revision !== offer.revision;
   const failed = refused[kind];
-  return failed?.digest !== offer.digest || failed.nonce !== offer.nonce;
+  if (failed?.digest !== offer.digest || failed.nonce !== offer.nonce) return true;
+  return kind === 'config' && !standsUnder(failed, serving.runtime);
+}
+
+/** Whether the refusal of a config still says something: it was the judgement of the version that serves now. */
+export function standsUnder({ under }: Refused, runtime: Serving | undefined): boolean {
+  return under === undefined || under === runtime?.digest;
+}
+
+/**
+ * A tenant is not started for the first time without what its admins want of it. (One that served before starts with
+ * what served: a tenant that boots is worth more than its newest configuration.)
+ */
+function isFirstConfigRefused({ everStarted, serving, refused }: Situation): boolean {
+  if (everStarted) return false;
+  return serving.config === undefined && refused.config !== undefined && standsUnder(refused.config, serving.runtime);
 }
 
 function applyOrNote({ serving, offered }: Situation, kind: AppliedKind): Step {

@@ -2,7 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { HelloSchema, KindStateSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import type { AppliedKind } from './decide.ts';
+import { type AppliedKind, standsUnder } from './decide.ts';
 import type { ServingRecord } from './serving-record.ts';
 
 /** The version of the protocol that this agent speaks. */
@@ -28,8 +28,14 @@ export function helloOf(
   };
 }
 
+/** A config that another runtime refused is to be offered again. */
+function standingRefusal({ refused: { config }, runtime }: ServingRecord) {
+  return config && standsUnder(config, runtime) ? config : undefined;
+}
+
 function kindState(kind: AppliedKind, record: ServingRecord): MessageInitShape<typeof KindStateSchema> {
-  const [serving, refused] = [record[kind], record.refused[kind]];
+  const serving = record[kind];
+  const refused = kind === 'config' ? standingRefusal(record) : record.refused[kind];
   return {
     kind: kinds[kind],
     servingRevision: serving?.revision ?? 0n,

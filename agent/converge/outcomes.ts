@@ -56,7 +56,9 @@ export class Outcomes {
     const { record } = this.#ports;
     const { revision, digest, nonce } = offeredOf(offer);
     if (outcome.state === 'failed') {
-      return record.update({ refused: { ...record.current.refused, [kind]: { digest, nonce } } });
+      const under = kind === 'config' ? record.current.runtime?.digest : undefined;
+      const refusal = { digest, nonce, ...(under && { under }) };
+      return record.update({ refused: { ...record.current.refused, [kind]: refusal } });
     }
     const { [kind]: _forgiven, ...refused } = record.current.refused;
     const { [kind]: _proven, ...others } = record.current.unproven;

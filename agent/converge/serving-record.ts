@@ -12,6 +12,10 @@ import { z } from 'zod';
 const digest = z.string().transform((text) => parseDigest(text));
 const revision = z.string().regex(/^\d+$/).transform(BigInt);
 const refused = z.object({ digest, nonce: z.string() });
+const refusedConfig = refused.extend({
+  /** Digest of the runtime offer that served then; absent in records of earlier agents. */
+  under: digest.optional(),
+});
 const unproven = z.object({ revision, digest, nonce: z.string() });
 
 const schema = z.object({
@@ -29,7 +33,7 @@ const schema = z.object({
   /** Bundle of the version that served before this one: the way back. */
   previousBundle: digest.optional(),
   config: z.object({ revision, digest }).optional(),
-  refused: z.object({ runtime: refused.optional(), config: refused.optional() }),
+  refused: z.object({ runtime: refused.optional(), config: refusedConfig.optional() }),
   /** What serves only from the next start on; its receipt waits until OpenClaw was seen with it. */
   unproven: z.object({ runtime: unproven.optional(), config: unproven.optional() }).default({}),
   /** True after a drain command: OpenClaw stays down until a restart command. */

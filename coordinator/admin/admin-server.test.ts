@@ -24,6 +24,7 @@ import { EventService } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { auditService } from '../audit/audit-service.ts';
 import { configService } from '../config/config-service.ts';
+import { SecretMask } from '../config/secret-mask.ts';
 import { EventLog } from '../events/event-log.ts';
 import { eventService } from '../events/event-service.ts';
 import { ReceiptStore } from '../receipts/receipt-store.ts';
@@ -49,7 +50,7 @@ async function start(t: TestContext) {
     tenants: new TenantStore(store),
   };
   const services = [
-    served(ConfigService, configService({ ...parts, check: { check: async () => [] } })),
+    served(ConfigService, configService({ ...parts, check: { check: async () => [] }, secrets: new SecretMask() })),
     served(AuditService, auditService(audit)),
     served(EventService, eventService(events)),
   ];

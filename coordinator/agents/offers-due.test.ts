@@ -97,6 +97,36 @@ const cases: readonly { reason: string; view: AgentView; desired: readonly Prepa
       due: [4n],
     },
     {
+      reason: 'what one version refused is offered to the next',
+      view: afterReceipt(
+        [...view({ ...servesA1, failedDigest: B, failedNonce: 'n' }), ...viewOf([Kind.RUNTIME], [])],
+        receipt(ReceiptState.APPLIED, offer(3n, A, 'n', Kind.RUNTIME), offer(3n, A)),
+      ),
+      desired: [offer(2n, B, 'n')],
+      due: [2n],
+    },
+    {
+      reason: 'the same version under a new revision judges no otherwise than it did',
+      view: afterReceipt(
+        [
+          ...view({ ...servesA1, failedDigest: B, failedNonce: 'n' }),
+          ...viewOf([Kind.RUNTIME], [create(KindStateSchema, { ...servesA1, kind: Kind.RUNTIME })]),
+        ],
+        receipt(ReceiptState.APPLIED, offer(3n, A, 'n', Kind.RUNTIME), offer(3n, A)),
+      ),
+      desired: [offer(2n, B, 'n')],
+      due: [],
+    },
+    {
+      reason: 'an upgrade that failed changes nothing about what was refused',
+      view: afterReceipt(
+        [...view({ ...servesA1, failedDigest: B, failedNonce: 'n' }), ...viewOf([Kind.RUNTIME], [])],
+        receipt(ReceiptState.FAILED, offer(3n, A, 'n', Kind.RUNTIME)),
+      ),
+      desired: [offer(2n, B, 'n')],
+      due: [],
+    },
+    {
       reason: 'a receipt sent again from before the hello changes nothing',
       view: afterReceipt(
         view({ servingRevision: 5n, servingDigest: B }),

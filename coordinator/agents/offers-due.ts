@@ -6,10 +6,12 @@
  *   hello ──▶ serving, failed          sent ──▶ not sent again on this stream
  *   receipt APPLIED ──▶ serving        receipt FAILED ──▶ failed (serving as the receipt says)
  *
+ *   receipt APPLIED of another runtime ──▶ what the one before refused of other kinds is due again
+ *
  * A receipt that is older than what the view knows (agents send unstored ones again) changes nothing.
  */
 import type { KindState } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
-import { type Kind, type Receipt, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { Kind, type Receipt, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { PreparedOffer } from '../offers/offer.ts';
 
 /** What identifies an offer. */
@@ -52,16 +54,27 @@ export function afterFullState(view: AgentView, states: readonly KindState[]): A
 
 /** The view after a receipt. */
 export function afterReceipt(view: AgentView, receipt: Receipt): AgentView {
+  const isOtherRuntime = takesOtherRuntime(view, receipt);
   return view.map((known) => {
+    if (isOtherRuntime && known.kind !== receipt.kind) return { ...known, failed: nothingFailed };
     if (known.kind !== receipt.kind || receipt.revision < known.seen) return known;
     const seen = receipt.revision;
     if (receipt.state === ReceiptState.APPLYING) return { ...known, seen };
     const serving = { revision: receipt.servingRevision, digest: receipt.servingDigest };
     const { digest, nonce } = receipt;
-    const failed = receipt.state === ReceiptState.FAILED ? { digest, nonce } : { digest: '', nonce: '' };
+    const failed = receipt.state === ReceiptState.FAILED ? { digest, nonce } : nothingFailed;
     return { ...known, seen, serving, failed };
   });
 }
+
+/** Whether the receipt says that another version serves: a refusal was the judgement of the one before. */
+export function takesOtherRuntime(view: AgentView, receipt: Receipt): boolean {
+  if (receipt.kind !== Kind.RUNTIME || receipt.state !== ReceiptState.APPLIED) return false;
+  const known = view.find(({ kind }) => kind === Kind.RUNTIME);
+  return known !== undefined && receipt.revision >= known.seen && receipt.digest !== known.serving.digest;
+}
+
+const nothingFailed: KindView['failed'] = { digest: '', nonce: '' };
 
 /** The view after an offer was handed to the stream. */
 export function afterSent(view: AgentView, { kind, revision, digest, nonce }: PreparedOffer): AgentView {

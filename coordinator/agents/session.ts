@@ -34,7 +34,15 @@ import {
   requestFullState,
   runtimeAnswer,
 } from './messages.ts';
-import { type AgentView, afterFullState, afterReceipt, afterSent, offersDue, viewOf } from './offers-due.ts';
+import {
+  type AgentView,
+  afterFullState,
+  afterReceipt,
+  afterSent,
+  offersDue,
+  takesOtherRuntime,
+  viewOf,
+} from './offers-due.ts';
 import { Outlet } from './outlet.ts';
 import type { HostedSession, SessionHost } from './session-host.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -229,7 +237,9 @@ export class Session implements HostedSession, StreamListener {
       if (!(cause instanceof OpenCraneError) || cause.code !== 'invalid_argument') throw cause;
       this.#host.log.error({ err: cause, tenant: this.#tenant, receiptId: receipt.receiptId }, 'a receipt was refused');
     }
+    const isOtherRuntime = takesOtherRuntime(this.#view, receipt);
     this.#view = afterReceipt(this.#view, receipt);
+    if (isOtherRuntime) this.#host.refresh(this);
     this.#outlet.answer(receiptStored(receipt.receiptId));
   }
 

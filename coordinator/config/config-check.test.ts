@@ -43,11 +43,16 @@ onEachDatabase((database) => {
     const check = new ConfigCheck({ judge, versions: served, revisions: inside.revisions, tenants: inside.tenants });
     const writer = new LayerWriter({ ...inside, check });
     const write = (scope: Scope, payload: JsonObject, skipCheck = false) =>
-      writer.write(scope, { reason: '', expectedRevision: 0n, expectUnwritten: false, skipCheck }, 'admin', {
-        apply: () => payload,
-        summary: 'a change',
-        action: 'config.replace',
-      });
+      writer.write(
+        scope,
+        { reason: '', expectedRevision: 0n, expectUnwritten: false, skipCheck, plainSecrets: false },
+        'admin',
+        {
+          apply: () => payload,
+          summary: 'a change',
+          action: 'config.replace',
+        },
+      );
     const refused = async (scope: Scope, payload: JsonObject): Promise<OpenCraneError> =>
       write(scope, payload).then(
         () => assert.fail('it was not refused'),

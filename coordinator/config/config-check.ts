@@ -11,6 +11,7 @@ import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { digestOfJson } from '@opencrane/kit/digest.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { contradictions, defaultConfig, neededConfig } from '@opencrane/kit/needed-config.ts';
+import { withoutSecrets } from '@opencrane/kit/secret-values.ts';
 import type { RevisionStore } from '../revisions/revision-store.ts';
 import { type Scope, scopesOf, scopeText } from '../revisions/scope.ts';
 import type { TenantRecord } from '../tenants/tenant-store.ts';
@@ -85,7 +86,10 @@ export class ConfigCheck {
     const issues = earlier.state === 'judged' ? earlier.issues : [];
     const brought = issuesBrought({ document: before, issues }, { document: after, issues: judgement.issues });
     const [first] = brought;
-    if (first !== undefined) throw refused(first, brought.length, version, tenants);
+    if (first !== undefined) {
+      const message = withoutSecrets(first.message, after);
+      throw refused({ ...first, message }, brought.length, version, tenants);
+    }
     return [];
   }
 

@@ -145,7 +145,7 @@ onEachDatabase((database) => {
     const { client } = await start(t);
     await client.replaceConfig({ scope: jente, document: { a: 1 } });
     const set = [{ path: 'a.b', value: value(2) }];
-    await assert.rejects(client.updateConfig({ scope: jente, set }), /a of this layer is 1, not an object/);
+    await assert.rejects(client.updateConfig({ scope: jente, set }), /a of this layer is a number, not an object/);
     await client.updateConfig({ scope: jente, set, unset: ['a'] });
     assert.deepEqual((await client.getConfig({ scope: jente })).layer?.document, { a: { b: 2 } });
   });

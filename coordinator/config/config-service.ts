@@ -14,6 +14,7 @@ import { readEdit } from './edit.ts';
 import { LayerWriter, type LayerWriterParts, type Written } from './layer-writer.ts';
 import { originsOf } from './managed-paths.ts';
 import { mergedConfig } from './merged-config.ts';
+import type { SecretMask } from './secret-mask.ts';
 
 /** What the service works on. */
 export type ConfigServiceParts = LayerWriterParts & { readonly receipts: ReceiptStore };
@@ -21,6 +22,7 @@ export type ConfigServiceParts = LayerWriterParts & { readonly receipts: Receipt
 /** Serves the configuration. */
 export function configService(parts: ConfigServiceParts): ServiceImpl<typeof ConfigService> {
   const writer = new LayerWriter(parts);
+  const messages = new Messages(parts.secrets);
   return {
     async getConfig(request) {
       const scope = fromScopeMessage(request.scope);
@@ -31,8 +33,8 @@ export function configService(parts: ConfigServiceParts): ServiceImpl<typeof Con
         layers.map((layer) => ({ layer: scopeText(layer.scope), document: layer.payload })),
       );
       return {
-        layer: layerMessage(scope, own),
-        merged: toStruct(document),
+        layer: messages.layer(scope, own),
+        merged: messages.document(document),
         mergedRevision: BigInt(revision),
         mergedDigest: digestOfJson(document),
         origins: Object.fromEntries(origins),
@@ -41,14 +43,14 @@ export function configService(parts: ConfigServiceParts): ServiceImpl<typeof Con
 
     async updateConfig(request, context) {
       const edit = readEdit(request.set, request.unset);
-      return toResponse(await writer.write(fromScopeMessage(request.scope), request, actorOf(context), edit));
+      return messages.written(await writer.write(fromScopeMessage(request.scope), request, actorOf(context), edit));
     },
 
     async replaceConfig(request, context) {
       const document: JsonObject = request.document ?? {};
       checkDocument(document, 'document');
       const edit = { apply: () => document, summary: 'replaced the whole layer', action: 'config.replace' } as const;
-      return toResponse(await writer.write(fromScopeMessage(request.scope), request, actorOf(context), edit));
+      return messages.written(await writer.write(fromScopeMessage(request.scope), request, actorOf(context), edit));
     },
 
     async listConfigHistory(request) {
@@ -56,7 +58,7 @@ export function configService(parts: ConfigServiceParts): ServiceImpl<typeof Con
       const limit = request.limit || 50;
       const revisions = await parts.revisions.list(await scopesThatConcern(parts, scope), 'config', limit);
       const receipts = scope.kind === 'tenant' ? await parts.receipts.list(scope.name, Kind.CONFIG, limit) : [];
-      return { revisions: revisions.map(toMessage), receipts };
+      return { revisions: revisions.map((revision) => messages.revision(revision)), receipts };
     },
   };
 }
@@ -66,27 +68,35 @@ async function scopesThatConcern({ tenants }: ConfigServiceParts, scope: Scope):
   return scope.kind === 'team' ? [{ kind: 'organisation' }, scope] : [scope];
 }
 
-function toResponse({ scope, layer, changed, unchecked }: Written) {
-  return { layer: layerMessage(scope, layer), changed, unchecked: [...unchecked] };
-}
+/** What goes out, with marks in the place of secrets. */
+class Messages {
+  readonly #secrets: SecretMask;
 
-function layerMessage(scope: Scope, layer: Revision | undefined) {
-  return layer ? toMessage(layer) : { scope: toScopeMessage(scope), document: {} };
-}
+  constructor(secrets: SecretMask) {
+    this.#secrets = secrets;
+  }
 
-function toMessage({ number, scope, digest, payload, actor, reason, createdAt }: Revision) {
-  return {
-    revision: BigInt(number),
-    scope: toScopeMessage(scope),
-    digest,
-    document: toStruct(payload),
-    actor,
-    reason,
-    createdAtMillis: BigInt(createdAt),
-  };
-}
+  written({ scope, layer, changed, unchecked }: Written) {
+    return { layer: this.layer(scope, layer), changed, unchecked: [...unchecked] };
+  }
 
-/** Our documents are readonly, protobuf's are not; it only reads them. */
-function toStruct(document: JsonObject): StructObject {
-  return document as StructObject;
+  layer(scope: Scope, layer: Revision | undefined) {
+    return layer ? this.revision(layer) : { scope: toScopeMessage(scope), document: {} };
+  }
+
+  revision({ number, scope, digest, payload, actor, reason, createdAt }: Revision) {
+    return {
+      revision: BigInt(number),
+      scope: toScopeMessage(scope),
+      digest,
+      document: this.document(payload),
+      actor,
+      reason,
+      createdAtMillis: BigInt(createdAt),
+    };
+  }
+
+  document(document: JsonObject): StructObject {
+    return this.#secrets.mask(document) as StructObject; // ours are readonly, protobuf's are not; it only reads them
+  }
 }

@@ -55,13 +55,15 @@ function setBelow(
 
 function inTheWay(path: readonly string[], value: Json | undefined, field: string): OpenCraneError {
   const where = formatPath(path);
-  const what = Array.isArray(value)
-    ? 'a list, which is set whole'
-    : `${JSON.stringify(value)?.slice(0, 80)}, not an object`;
+  const what = Array.isArray(value) ? 'a list, which is set whole' : `${kindOf(value)}, not an object`; // not the value: it may be a secret
   return new OpenCraneError('invalid_argument', 'path_blocked', `${where} of this layer is ${what}`, {
     field,
     mend: `set ${where} itself, or unset it first`,
   });
+}
+
+function kindOf(value: Json | undefined): string {
+  return value === null || value === undefined ? 'null' : `a ${typeof value}`;
 }
 
 function checkValue(value: Json | undefined, field: string, depth: number): void {

@@ -16,6 +16,7 @@ import type { TenantStore } from '../tenants/tenant-store.ts';
 import type { ConfigCheck, Unchecked } from './config-check.ts';
 import { checkDocument } from './document.ts';
 import type { Edit } from './edit.ts';
+import { refusePlainSecrets, type SecretMask } from './secret-mask.ts';
 
 /** What writing takes. */
 export type LayerWriterParts = {
@@ -24,6 +25,7 @@ export type LayerWriterParts = {
   readonly tenants: TenantStore;
   readonly audit: AuditLog;
   readonly check: Pick<ConfigCheck, 'check'>;
+  readonly secrets: SecretMask;
 };
 
 /** How a change is asked for. */
@@ -33,6 +35,8 @@ export type ChangeRequest = {
   readonly expectedRevision: bigint;
   readonly expectUnwritten: boolean;
   readonly skipCheck: boolean;
+  /** Whether secrets may be kept in clear. */
+  readonly plainSecrets: boolean;
 };
 
 /** What became of a change; `layer` is undefined for one that was never written. */
@@ -88,8 +92,10 @@ export class LayerWriter {
       ? revisions.latest(scope, 'config')
       : revisions.latestToReplace(change, scope, 'config'));
     refuseConflict(scope, before, request);
-    const payload = edit.apply(before?.payload ?? {});
+    const layer = before?.payload ?? {};
+    const payload = this.#parts.secrets.unmask(edit.apply(layer), layer);
     checkDocument(payload, 'document');
+    if (!request.plainSecrets) refusePlainSecrets(layer, payload);
     return { before, payload };
   }
 

@@ -4,6 +4,7 @@ import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { expectation, expectedRevisionOption, expectedRevisionShape } from '../../config/expected-revision.ts';
+import { plainSecretsOption, plainSecretsShape } from '../../config/plain-secrets.ts';
 import { skipCheckOption, skipCheckShape } from '../../config/skip-check.ts';
 import { typedValue } from '../../config/typed-value.ts';
 import { reportWritten } from '../../config/written.ts';
@@ -25,6 +26,7 @@ export const configSet = command({
     { flags: '--reason <text>', summary: 'why; kept in the history' },
     expectedRevisionOption,
     skipCheckOption,
+    plainSecretsOption,
     ...waitOptions,
   ],
   examples: [
@@ -44,8 +46,9 @@ export const configSet = command({
     reason: z.string().default(''),
     ...expectedRevisionShape,
     ...skipCheckShape,
+    ...plainSecretsShape,
   }),
-  async run(context, { key, value, string, reason, expectedRevision, skipCheck, ...input }) {
+  async run(context, { key, value, string, reason, expectedRevision, skipCheck, plainSecrets, ...input }) {
     const scope = readScope(input);
     const clients = await context.connect();
     const set = [{ path: key, value: fromJson(ValueSchema, typedValue(value, string)) }];
@@ -54,6 +57,7 @@ export const configSet = command({
       set,
       reason,
       skipCheck,
+      plainSecrets,
       ...expectation(expectedRevision),
     });
     return reportWritten(context, clients, scope, written, input);
