@@ -16,7 +16,7 @@ export type SecretValue = {
 };
 
 /** What stands in the place of a secret in texts. */
-export const hiddenSecret = '(secret)';
+const hiddenSecret = '(secret)';
 
 /** Names of keys whose value is a secret. `maxTokens` is none: no plural. */
 const names =
