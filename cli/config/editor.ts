@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { parseJsonExactly } from '@opencrane/kit/exact-json.ts';
 import { z } from 'zod';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,8 +49,9 @@ export function refusedEdit(
 
 function parse(text: string, file: string): JsonObject {
   try {
-    return objectSchema.parse(JSON.parse(text));
+    return objectSchema.parse(parseJsonExactly(text));
   } catch (cause) {
+    if (cause instanceof OpenCraneError) throw refusedEdit(cause, file);
     const what = cause instanceof z.ZodError ? 'it is not an object' : messageOf(cause);
     throw new OpenCraneError('invalid_argument', 'document_malformed', `reading what you wrote: ${what}`, {
       cause,

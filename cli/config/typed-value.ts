@@ -1,12 +1,14 @@
 /** A value as it is typed: JSON where it reads as JSON, else a string. */
 import type { JsonValue } from '@bufbuild/protobuf';
+import { parseJsonExactly } from '@opencrane/kit/exact-json.ts';
 
-/** The value. `asString` takes what was typed as it is. */
+/** The value. `asString` takes what was typed as it is. Throws `invalid_argument` for a number that would lose digits. */
 export function typedValue(text: string, asString: boolean): JsonValue {
   if (asString) return text;
   try {
-    return JSON.parse(text);
-  } catch {
+    return parseJsonExactly(text) as JsonValue; // ours is readonly, protobuf's is not; it only reads it
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
     return text; // `debug` needs no quotes
   }
 }

@@ -181,6 +181,49 @@ onEachDatabase((database) => {
     assert.deepEqual((await client.listConfigHistory({ scope: organisation })).receipts, []);
   });
 
+  test('a secret is refused unless it may be kept in clear, and then no answer shows it', async (t) => {
+    const { client, audit } = await start(t);
+    const set = [{ path: 'models.providers.x.apiKey', value: value('sk-secret') }];
+    const refused = fromConnectError(await client.updateConfig({ scope: jente, set }).catch((cause) => cause));
+    assert.deepEqual([refused.reason, refused.field], ['secret_in_clear', 'models.providers.x.apiKey']);
+    const replaced = client.replaceConfig({ scope: jente, document: { gateway: { password: 'sk-secret' } } });
+    await assert.rejects(replaced, /gateway\.password is a secret/);
+    const answers = [
+      await client.updateConfig({ scope: jente, set, plainSecrets: true }),
+      await client.getConfig({ scope: jente }),
+      await client.listConfigHistory({ scope: jente }),
+      await client
+        .updateConfig({ scope: jente, set: [{ path: 'models.providers.x.apiKey.a', value: value(1) }] })
+        .catch(fromConnectError),
+      await audit.list({ target: '', beforeId: 0, limit: 10 }),
+    ];
+    for (const answer of answers) {
+      const text = JSON.stringify(answer, (_key, each) => (typeof each === 'bigint' ? String(each) : each));
+      assert.doesNotMatch(text + String(answer), /sk-secret/);
+    }
+  });
+
+  test('a layer is edited by somebody who sees no secret of it, and keeps them', async (t) => {
+    const { client, revisions } = await start(t);
+    const secret = { gateway: { password: 'sk-secret' }, a: 1 };
+    await client.replaceConfig({ scope: jente, document: secret, plainSecrets: true });
+    const { layer } = await client.getConfig({ scope: jente });
+    await client.replaceConfig({ scope: jente, document: { ...layer?.document, a: 2 } });
+    const stored = await revisions.latest({ kind: 'tenant', name: 'jente' }, 'config');
+    assert.deepEqual(stored?.payload, { ...secret, a: 2 });
+  });
+
+  test('a number that lost its digits on the way is refused', async (t) => {
+    const { client, post } = await start(t);
+    const { status, body } = await post('ReplaceConfig', {
+      scope: { tenant: 'jente' },
+      document: JSON.parse('{"id":1234567890123456789}'),
+    });
+    assert.equal(status, 400, JSON.stringify(body));
+    assert.match(JSON.stringify(body), /number_not_kept/);
+    assert.deepEqual((await client.getConfig({ scope: jente })).merged, {});
+  });
+
   test('the audit log names the keys and never their values', async (t) => {
     const { client, audit } = await start(t);
     await client.updateConfig({

@@ -1,6 +1,7 @@
 /** A layer's document: what it may hold, and changing keys of it. */
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { isKeptNumber, numberLost } from '@opencrane/kit/exact-json.ts';
 import { formatPath, type Path, refuseForbidden } from './path.ts';
 
 /** Most bytes of a layer's document as canonical JSON. OpenClaw's own is a few KiB; every agent gets the merged one whole. */
@@ -67,6 +68,8 @@ function kindOf(value: Json | undefined): string {
 }
 
 function checkValue(value: Json | undefined, field: string, depth: number): void {
+  // Whoever sent it as JSON has lost its last digits already, and would not be told by anybody else.
+  if (typeof value === 'number' && !isKeptNumber(value)) throw numberLost(String(value), value, field);
   if (value === null || typeof value !== 'object') return;
   if (depth > MAX_DEPTH) {
     throw new OpenCraneError(

@@ -7,6 +7,7 @@ import { expectation, expectedRevisionOption, expectedRevisionShape } from '../.
 import { plainSecretsOption, plainSecretsShape } from '../../config/plain-secrets.ts';
 import { skipCheckOption, skipCheckShape } from '../../config/skip-check.ts';
 import { typedValue } from '../../config/typed-value.ts';
+import { fromFileOption, readValueText } from '../../config/value-source.ts';
 import { reportWritten } from '../../config/written.ts';
 import { waitOptions, waitShape } from '../../receipts/wait-and-report.ts';
 import { readScope, scopeOptions, scopeShape } from '../../scope.ts';
@@ -18,11 +19,16 @@ export const configSet = command({
   summary: 'set a key for a scope, and wait for the answer of every agent it concerns',
   arguments: [
     { name: 'key', summary: 'such as agents.defaults.model or models.providers["my.provider"].baseUrl' },
-    { name: 'value', summary: 'JSON where it reads as JSON, else a string; null takes away what outer scopes set' },
+    {
+      name: 'value',
+      summary: 'JSON where it reads as JSON, else a string; null takes away what outer scopes set',
+      optional: true,
+    },
   ],
   options: [
     ...scopeOptions,
     { flags: '--string', summary: 'take the value as a string, whatever it looks like' },
+    fromFileOption,
     { flags: '--reason <text>', summary: 'why; kept in the history' },
     expectedRevisionOption,
     skipCheckOption,
@@ -41,17 +47,19 @@ export const configSet = command({
     ...scopeShape,
     ...waitShape,
     key: z.string(),
-    value: z.string(),
+    value: z.string().optional(),
+    fromFile: z.string().optional(),
     string: z.boolean().default(false),
     reason: z.string().default(''),
     ...expectedRevisionShape,
     ...skipCheckShape,
     ...plainSecretsShape,
   }),
-  async run(context, { key, value, string, reason, expectedRevision, skipCheck, plainSecrets, ...input }) {
+  async run(context, { key, value, fromFile, string, reason, expectedRevision, skipCheck, plainSecrets, ...input }) {
     const scope = readScope(input);
+    const typed = typedValue(await readValueText({ value, fromFile }, context.folder), string);
     const clients = await context.connect();
-    const set = [{ path: key, value: fromJson(ValueSchema, typedValue(value, string)) }];
+    const set = [{ path: key, value: fromJson(ValueSchema, typed) }];
     const written = await clients.config.updateConfig({
       scope,
       set,
