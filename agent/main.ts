@@ -16,6 +16,7 @@ import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { callThisMachineDirectly } from '@opencrane/kit/proxy.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { StartTurn } from './arbiter/start-turn.ts';
 import { StateArbiter } from './arbiter/state-arbiter.ts';
@@ -298,6 +299,7 @@ async function start(
 }
 
 async function main(): Promise<void> {
+  callThisMachineDirectly();
   const settings = readAgentSettings(process.env);
   const log = createLogger({ program: 'agent', level: settings.logLevel }).child({ tenant: settings.tenant });
   const lifecycle = new Lifecycle(log);

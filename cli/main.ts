@@ -1,11 +1,13 @@
 /** The `opencrane` program. */
 import { join } from 'node:path';
 import { systemClock } from '@opencrane/kit/clock.ts';
+import { callThisMachineDirectly } from '@opencrane/kit/proxy.ts';
 import { askAtTerminal } from './ask.ts';
 import { connect } from './connection/connect.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { run } from './run.ts';
 
+callThisMachineDirectly();
 const interrupts = listenForInterrupts();
 for (const stream of [process.stdout, process.stderr]) stream.on('error', interrupts.end); // who read it is gone
 const exitCode = await run(process.argv.slice(2), {

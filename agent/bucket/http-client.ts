@@ -15,6 +15,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { proxiesOf } from '@opencrane/kit/proxy.ts';
 
 /** What is sent. */
 export type HttpCall = {
@@ -38,12 +39,18 @@ export type HttpReply = {
 /** Keeps connections open between calls: a new one costs a TLS handshake. */
 export class HttpClient {
   readonly #stallMillis: number;
-  readonly #http = new HttpAgent({ keepAlive: true });
-  readonly #https = new HttpsAgent({ keepAlive: true });
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
 
-  /** A call is cut when for `stallMillis` nothing moved although it was the other side's turn. */
-  constructor(stallMillis: number) {
+  /**
+   * A call is cut when for `stallMillis` nothing moved although it was the other side's turn. Calls to other machines go through
+   * the proxies that the environment names.
+   */
+  constructor(stallMillis: number, environment: NodeJS.ProcessEnv = process.env) {
     this.#stallMillis = stallMillis;
+    const options = { keepAlive: true, proxyEnv: proxiesOf(environment) };
+    this.#http = new HttpAgent(options);
+    this.#https = new HttpsAgent(options);
   }
 
   /**

@@ -10,6 +10,7 @@ import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { callThisMachineDirectly } from '@opencrane/kit/proxy.ts';
 import { faultPoint } from '../fault-point.ts';
 import { tenantFolders } from '../folders.ts';
 import { killGroup } from '../openclaw/command.ts';
@@ -30,6 +31,7 @@ import { Updates } from './updates.ts';
 const LOCK_PATIENCE_MILLIS = 500;
 
 async function main(): Promise<void> {
+  callThisMachineDirectly();
   const settings = readLauncherSettings(process.env);
   const log = createLogger({ program: 'launcher', level: settings.logLevel }).child({ tenant: settings.tenant });
   const folders = tenantFolders(settings.data);

@@ -43,3 +43,10 @@ test('a compile cache of ours would make OpenClaw start itself a second time, pa
 test('the entry of a runtime', () => {
   assert.equal(openclawEntry('/runtimes/x'), '/runtimes/x/lib/node_modules/openclaw/openclaw.mjs');
 });
+
+test('OpenClaw gets the proxies that the admin names, as they are', () => {
+  const proxies = { https_proxy: 'http://a', HTTPS_PROXY: 'http://b', NO_PROXY: 'corp', NODE_USE_ENV_PROXY: '1' };
+  const { environment } = gatewayProcess(folders, 1, { ...starter, ...proxies });
+  const got = Object.keys(proxies).map((name) => environment[name]);
+  assert.deepEqual(got, ['http://a', 'http://b', 'corp', '1']);
+});

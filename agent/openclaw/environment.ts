@@ -6,6 +6,7 @@
  * `/tmp/openclaw`, unless the configuration's `logging.file` says `${OPENCRANE_OPENCLAW_LOG}`.
  */
 import { delimiter, dirname, join } from 'node:path';
+import { proxyVariables } from '@opencrane/kit/proxy.ts';
 import type { TenantFolders } from '../folders.ts';
 
 /** What a process of OpenClaw is started with. */
@@ -43,12 +44,7 @@ const inheritedNames = [
   'NODE_EXTRA_CA_CERTS',
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
+  ...proxyVariables,
 ];
 
 /** The file in a runtime's folder that starts OpenClaw. */

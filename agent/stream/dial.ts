@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { type ChannelOptions, Client, credentials, Metadata } from '@grpc/grpc-js';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { isGrpcProxied } from '@opencrane/kit/proxy.ts';
 
 /** One connection with what its calls must carry. */
 export type Dialed = { readonly client: Client; readonly metadata: Metadata };
@@ -23,6 +24,7 @@ export async function dial({ address, tokenFile }: DialOptions, more: ChannelOpt
     'grpc.enable_retries': 0,
     'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_http_proxy': isGrpcProxied(address) ? 1 : 0, // by itself it would take any proxy of the environment
     ...more,
   });
   return { client, metadata };

@@ -300,3 +300,17 @@ async function startTap(target: string) {
     },
   };
 }
+
+for (const name of ['http_proxy', 'https_proxy', 'grpc_proxy', 'HTTPS_PROXY']) {
+  test(`a proxy in ${name} is not asked for a coordinator of this machine`, () =>
+    withLink(async ({ startLink }) => {
+      const before = process.env[name];
+      process.env[name] = 'http://127.0.0.1:9'; // the discard port: nobody listens
+      try {
+        await connected(startLink());
+      } finally {
+        if (before === undefined) delete process.env[name];
+        else process.env[name] = before;
+      }
+    }));
+}
