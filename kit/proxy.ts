@@ -10,19 +10,6 @@ import { setGlobalProxyFromEnv } from 'node:http';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The variables that say which calls go through a proxy. Programs differ in whether they read the small or the large ones, so both. */
-export const proxyVariables = [
-  'http_proxy',
-  'https_proxy',
-  'all_proxy',
-  'no_proxy',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'ALL_PROXY',
-  'NO_PROXY',
-  'NODE_USE_ENV_PROXY',
-] as const;
-
 /** This machine, and the server that tells a cloud's machine who it is: no proxy can reach either. */
 const directHosts = 'localhost,127.0.0.1,[::1],::1,169.254.169.254,metadata.google.internal';
 

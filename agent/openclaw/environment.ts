@@ -6,7 +6,7 @@
  * `/tmp/openclaw`, unless the configuration's `logging.file` says `${OPENCRANE_OPENCLAW_LOG}`.
  */
 import { delimiter, dirname, join } from 'node:path';
-import { proxyVariables } from '@opencrane/kit/proxy.ts';
+import { pick, surroundings } from '@opencrane/kit/environment.ts';
 import type { TenantFolders } from '../folders.ts';
 
 /** What a process of OpenClaw is started with. */
@@ -29,23 +29,6 @@ export function guarding(stateLock: string | undefined): {
   if (stateLock === undefined) return { flags: [], environment: {} };
   return { flags: ['--import', guard], environment: { OPENCRANE_GATEWAY_LOCK: stateLock } };
 }
-
-/** Variables of the starter that OpenClaw gets as they are; whatever else it has, keys of others included, stays behind. */
-const inheritedNames = [
-  'LANG',
-  'LC_ALL',
-  'LC_CTYPE',
-  'TZ',
-  'USER',
-  'LOGNAME',
-  'SHELL',
-  'TERM',
-  'COLORTERM',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  ...proxyVariables,
-];
 
 /** The file in a runtime's folder that starts OpenClaw. */
 export function openclawEntry(runtimeDirectory: string): string {
@@ -84,12 +67,8 @@ export function commandEnvironment(
 }
 
 function baseEnvironment(folders: TenantFolders, port: number, starter: NodeJS.ProcessEnv): Record<string, string> {
-  const inherited = inheritedNames.flatMap((name) => {
-    const value = starter[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   return {
-    ...Object.fromEntries(inherited),
+    ...pick(starter, surroundings), // keys of others, and whatever else the starter has, stay behind
     PATH: [folders.bin, dirname(process.execPath), starter['PATH'] ?? '/usr/bin:/bin'].join(delimiter),
     HOME: openclawHome(folders),
     // Its compile cache goes here too. NODE_COMPILE_CACHE would move it as well, but makes OpenClaw start itself twice.

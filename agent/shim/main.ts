@@ -4,6 +4,7 @@
  * signals and the exit code are OpenClaw's own.
  */
 import { readFileSync } from 'node:fs';
+import { personsOwn } from '@opencrane/kit/environment.ts';
 import { exitCodeOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { type TenantFolders, tenantFolders } from '../folders.ts';
 import { readStartRecord } from '../launcher/start-record.ts';
@@ -28,9 +29,8 @@ async function becomeOpenClaw(folders: TenantFolders): Promise<never> {
       mend: 'wait until the tenant is ready',
     });
   }
-  const { OPENCRANE_DATA: _ours, ...shell } = process.env;
   const environment = {
-    ...shell,
+    ...personsOwn(process.env),
     ...Object.fromEntries(Object.entries(record.environment).filter(([name]) => isTenants(name))),
     OPENCLAW_GATEWAY_TOKEN: readFileSync(folders.gatewayToken, 'utf8').trim(),
   };

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { personsOwn } from '@opencrane/kit/environment.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { parseJsonExactly } from '@opencrane/kit/exact-json.ts';
 import { z } from 'zod';
@@ -64,7 +65,10 @@ function parse(text: string, file: string): JsonObject {
 /** EDITOR may hold arguments, so a shell reads it, as git does. */
 function runEditor(file: string, environment: Environment): Promise<void> {
   const editor = environment['VISUAL'] || environment['EDITOR'] || 'vi';
-  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, editor, file], { stdio: 'inherit', env: environment });
+  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, editor, file], {
+    stdio: 'inherit',
+    env: personsOwn(environment),
+  });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => {

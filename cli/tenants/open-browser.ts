@@ -1,5 +1,6 @@
 /** Opens an address in the person's browser. */
 import { spawn } from 'node:child_process';
+import { personsOwn } from '@opencrane/kit/environment.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -8,7 +9,7 @@ export function openBrowser(url: string, environment: Environment): Promise<bool
   const program = opener(process.platform, environment);
   if (program === undefined) return Promise.resolve(false);
   return new Promise((resolve) => {
-    const child = spawn(program, [url], { detached: true, stdio: 'ignore', env: environment });
+    const child = spawn(program, [url], { detached: true, stdio: 'ignore', env: personsOwn(environment) });
     child.once('spawn', () => {
       child.unref();
       resolve(true);

@@ -12,7 +12,7 @@ import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { isLocked } from './alive.ts';
 import { tenantLayout } from './layout.ts';
 import { leanEnvironment } from './lean-process.ts';
-import { eventually, isThere, pidOf, standInPlatform } from './testing.ts';
+import { eventually, isThere, pidOf, secrets, standInPlatform } from './testing.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'opencrane-platform-'));
 after(() => rm(root, { recursive: true, force: true }));
@@ -281,3 +281,30 @@ async function runHost(home: string, tenant: string, body: (child: ChildProcess)
     child.kill('SIGKILL');
   }
 }
+
+test('no program of a tenant has in its environment what is not for it', {
+  skip: process.platform !== 'linux' && 'the environment of a process is read from /proc',
+}, async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  await platform.ensure('jente');
+  const pids = await bothUp(home, 'jente');
+  const ours = {
+    agent: /^OPENCRANE_(TENANT|DATA|RUNTIMES|COORDINATOR|TOKEN_FILE|BUCKET|KEY_FILE|WITNESS|GATEWAY_PORT|LOG_LEVEL)$/,
+    launcher: /^OPENCRANE_(TENANT|DATA|LOG_LEVEL)$/,
+  };
+  for (const program of ['agent', 'launcher'] as const) {
+    const environment = readFileSync(`/proc/${pids[program]}/environ`, 'utf8');
+    assert.ok(!environment.includes('secret:') && !environment.includes(':secret@'), environment);
+    const names = environment.split('\0').map((line) => line.slice(0, line.indexOf('=')));
+    for (const name of Object.keys(secrets)) assert.ok(!names.includes(name), `${program} has ${name}`);
+    const ofOurs = names.filter((name) => name.startsWith('OPENCRANE_'));
+    assert.deepEqual(
+      ofOurs.filter((name) => !ours[program].test(name)),
+      [],
+      program,
+    );
+    assert.ok(ofOurs.length >= 3 && names.includes('PATH'), 'and it has what it needs');
+  }
+  await platform.stop(patient);
+});

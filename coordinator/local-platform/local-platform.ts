@@ -17,6 +17,7 @@ import { makeFolders, type TenantLayout, tenantLayout } from './layout.ts';
 import { leanEnvironment } from './lean-process.ts';
 import { readLog } from './log-reader.ts';
 import { Program, type ProgramSpec } from './program.ts';
+import { handedDown } from './program-environment.ts';
 import { TenantPrograms } from './tenant-programs.ts';
 import { type TroubleListener, Troubles } from './troubles.ts';
 
@@ -44,9 +45,6 @@ export type LocalPlatformOptions = {
 
 /** For the launcher, to let OpenClaw finish its turns (315 s) and leave (15 s); for the agent, to bring a last snapshot into the bucket. */
 const STOP_MILLIS = { launcher: 345_000, agent: 60_000 } as const;
-
-/** Variables that are not for tenants: keys to the coordinator, and what npm sets for its scripts. */
-const withheld = /^(OPENCRANE_(TOKEN|SERVER|HOME)$|npm_|NODE_OPTIONS$)/;
 
 /** The platform. It stops everything when the coordinator stops, and leaves everything running when the coordinator crashes. */
 export class LocalPlatform implements Platform, Part {
@@ -181,26 +179,28 @@ export class LocalPlatform implements Platform, Part {
     { tenant, port, address }: { readonly tenant: string; readonly port: number; readonly address: string },
   ): ProgramSpec {
     const { home, commands, environment, logLevel, retention } = this.#options;
-    const handedDown = Object.entries(environment).filter(([name]) => !withheld.test(name));
+    const forAgent = {
+      OPENCRANE_RUNTIMES: join(home, 'runtimes'),
+      OPENCRANE_COORDINATOR: address,
+      OPENCRANE_TOKEN_FILE: layout.agentToken,
+      OPENCRANE_BUCKET: this.#bucket(tenant, layout),
+      OPENCRANE_KEY_FILE: layout.key,
+      ...(retention !== undefined && { OPENCRANE_RETENTION: retention }),
+      OPENCRANE_WITNESS: this.#options.witnessId,
+      OPENCRANE_GATEWAY_PORT: String(port),
+      ...leanEnvironment,
+    };
     return {
       name: program,
       command: commands[program],
       environment: {
-        ...Object.fromEntries(handedDown.map(([name, value]) => [name, value ?? ''])),
+        ...handedDown(program, environment),
         OPENCRANE_TENANT: tenant,
         OPENCRANE_DATA: layout.data,
-        OPENCRANE_RUNTIMES: join(home, 'runtimes'),
-        OPENCRANE_COORDINATOR: address,
-        OPENCRANE_TOKEN_FILE: layout.agentToken,
-        OPENCRANE_BUCKET: this.#bucket(tenant, layout),
-        OPENCRANE_KEY_FILE: layout.key,
-        ...(retention !== undefined && { OPENCRANE_RETENTION: retention }),
-        OPENCRANE_WITNESS: this.#options.witnessId,
-        OPENCRANE_GATEWAY_PORT: String(port),
         OPENCRANE_LOG_LEVEL: logLevel,
         // Our programs are TypeScript: with the cache a start does not strip types again, which saves time and 30 MB.
         NODE_COMPILE_CACHE: join(home, 'compile-cache'),
-        ...(program === 'agent' ? leanEnvironment : {}),
+        ...(program === 'agent' ? forAgent : {}),
       },
       folder: layout.data,
       log: layout.log(program),

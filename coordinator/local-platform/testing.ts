@@ -10,6 +10,18 @@ import { LocalPlatform, type LocalPlatformOptions } from './local-platform.ts';
 
 const standIn = fileURLToPath(new URL('./stand-in.ts', import.meta.url));
 
+/** What a coordinator's environment may hold that is for nobody else. */
+export const secrets = {
+  OPENCRANE_TOKEN: 'secret: the admin token',
+  OPENCRANE_DATABASE: 'postgres://opencrane:secret@db/opencrane',
+  PGPASSWORD: 'secret',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+  ANTHROPIC_API_KEY: 'secret',
+  npm_config__authToken: 'secret',
+  NODE_OPTIONS: '--title=secret',
+  SOMETHING_NOBODY_THOUGHT_OF: 'secret',
+} as const;
+
 /** A platform whose agents and launchers are stand-ins. */
 export function standInPlatform(
   home: string,
@@ -26,7 +38,7 @@ export function standInPlatform(
       agent: [process.execPath, standIn, 'agent'],
       launcher: [process.execPath, standIn, 'launcher'],
     },
-    environment: { ...process.env, OPENCRANE_TOKEN: 'not for tenants' },
+    environment: { ...process.env, ...secrets },
     buckets: undefined,
     retention: undefined,
     logLevel: 'info',

@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
+import { pick } from '@opencrane/kit/environment.ts';
 import { messageOf, OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { BuiltRuntime, RuntimeCatalogue } from './catalogue.ts';
@@ -247,7 +248,10 @@ async function settle(tree: string, home: string): Promise<void> {
 async function sizeOf(folder: string): Promise<number> {
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined) return 0;
-  const child = spawn('du', ['-sk', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('du', ['-sk', folder], {
+    env: pick(process.env, ['PATH']),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   let output = '';
   child.stdout.on('data', (data) => {
     output += data;

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { personsOwn } from '@opencrane/kit/environment.ts';
 import { exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
@@ -30,7 +31,7 @@ export const tenantShell = command({
     interrupts.onAgain(() => {}); // Ctrl-C is for what runs in the shell
     const [program = environment['SHELL'] || '/bin/sh', ...rest] = words;
     if (words.length === 0) output.note(`a shell of ${name}; "exit" leaves it`);
-    return runHere(program, rest, shellDirectory, { ...environment, ...shellEnvironment });
+    return runHere(program, rest, shellDirectory, { ...personsOwn(environment), ...shellEnvironment });
   },
 });
 

@@ -1,0 +1,34 @@
+/** What of the coordinator's own environment a tenant's programs get: what is named here, and nothing else. */
+import { pick, surroundings } from '@opencrane/kit/environment.ts';
+
+/** For every program of ours: where it finds others and keeps what is passing, and the fault points of tests. */
+const forBoth = [
+  ...surroundings,
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'OPENCRANE_DRAIN_MS',
+  'OPENCRANE_FAULT_FILE',
+  'OPENCRANE_FAULT_AT',
+  'OPENCRANE_FAULT_ONCE',
+] as const;
+
+/** The agent's own settings (agent/settings.ts), and how Google's library finds who it is (Application Default Credentials). */
+const forAgents = [
+  'OPENCRANE_READY_TIMEOUT_MS',
+  'OPENCRANE_SOAK_MS',
+  'OPENCRANE_LEASE_TTL_MS',
+  'OPENCRANE_OUTAGE_MS',
+  'GOOGLE_APPLICATION_CREDENTIALS',
+  'GOOGLE_CLOUD_PROJECT',
+  'GOOGLE_CLOUD_QUOTA_PROJECT',
+  'CLOUDSDK_CONFIG',
+  'GCE_METADATA_HOST',
+  'GCE_METADATA_IP',
+  'METADATA_SERVER_DETECTION',
+] as const;
+
+/** What is handed down to an agent or a launcher. A launcher needs to know nothing of bucket and coordinator. */
+export function handedDown(program: 'agent' | 'launcher', environment: NodeJS.ProcessEnv): Record<string, string> {
+  return pick(environment, program === 'agent' ? [...forBoth, ...forAgents] : forBoth);
+}
