@@ -192,7 +192,11 @@ async function start(
     process: () => processSeen(view.status),
     drained: () => record.current.drained,
     vault: () => residing.residence.seen,
-    config: () => ({ drift: watch.seen?.drift ?? [], effectiveDigest: watch.seen?.effectiveDigest ?? '' }),
+    config: () => ({
+      drift: watch.seen?.drift ?? [],
+      effectiveDigest: watch.seen?.effectiveDigest ?? '',
+      unwatched: watch.unwatched,
+    }),
     onStarted: () => arbiter.changed(),
     readyMillis: settings.readyTimeoutMillis,
     report: (health) => link.reportHealth(health),

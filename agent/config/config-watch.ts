@@ -12,6 +12,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { whyUnwatched } from '@opencrane/kit/unwatched.ts';
 import type { Outcome } from '../appliers/applier.ts';
 import type { ConfigSeen } from './config-applier.ts';
 
@@ -36,6 +37,8 @@ export type ConfigWatchPorts = {
 const SETTLE_MILLIS = 200;
 /** For file systems that tell nothing about changes of others. */
 const LOOK_EVERY_MILLIS = 30_000;
+/** Where the kernel refuses to tell anything. */
+const UNWATCHED_LOOK_MILLIS = 5_000;
 const REPAIR_BACKOFF: BackoffOptions = { firstMillis: 1_000, maxMillis: 60_000 };
 /** Drift that returns within this time is a fight. */
 const PEACE_MILLIS = 120_000;
@@ -46,6 +49,7 @@ export class ConfigWatch implements Part {
   readonly #ports: ConfigWatchPorts;
   readonly #abort = new AbortController();
   #watcher: FSWatcher | undefined;
+  #unwatched = '';
   #changed = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
   #seen: ConfigSeen | undefined;
@@ -61,17 +65,43 @@ export class ConfigWatch implements Part {
     return this.#seen;
   }
 
+  /** Why changes are only found by looking from time to time; empty while the kernel tells of them. */
+  get unwatched(): string {
+    return this.#unwatched;
+  }
+
   start(): void {
-    const { file, log } = this.#ports;
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    // The folder, not the file: a rename onto the file would end a watch of it.
-    this.#watcher = watch(dirname(file), (_event, name) => {
-      if (name === null || name === basename(file)) this.look();
-    });
-    this.#watcher.on('error', (cause) =>
-      log.warn({ err: cause }, 'watching the configuration file failed; looking now and then'),
-    );
+    mkdirSync(dirname(this.#ports.file), { recursive: true, mode: 0o700 });
+    this.#watch();
     this.#running = this.#run();
+  }
+
+  /** Begins to hear of changes, unless that is so. What fails is tried again before each look. */
+  #watch(): void {
+    if (this.#watcher !== undefined) return;
+    const { file } = this.#ports;
+    try {
+      // The folder, not the file: a rename onto the file would end a watch of it.
+      const watcher = watch(dirname(file), (_event, name) => {
+        if (name === null || name === basename(file)) this.look();
+      });
+      watcher.on('error', (cause) => {
+        watcher.close();
+        this.#watcher = undefined;
+        this.#lose(cause);
+      });
+      this.#watcher = watcher;
+      this.#unwatched = '';
+    } catch (cause) {
+      this.#lose(cause);
+    }
+  }
+
+  #lose(cause: unknown): void {
+    const why = whyUnwatched(cause);
+    if (why === this.#unwatched) return;
+    this.#unwatched = why;
+    this.#ports.log.warn({ why }, 'changes of the configuration file are not told; it is looked at from time to time');
   }
 
   async stop(): Promise<void> {
@@ -90,9 +120,10 @@ export class ConfigWatch implements Part {
     const { clock, log } = this.#ports;
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers();
+      this.#watch();
       try {
         await this.#round(signal);
-        await this.#changedOr(LOOK_EVERY_MILLIS, signal);
+        await this.#changedOr(this.#unwatched === '' ? LOOK_EVERY_MILLIS : UNWATCHED_LOOK_MILLIS, signal);
         await clock.sleep(SETTLE_MILLIS, signal);
       } catch (cause) {
         if (signal.aborted) return;

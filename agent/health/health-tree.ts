@@ -22,6 +22,8 @@ export type Observations = Omit<OpenClawSeen, 'now'> & {
   readonly trouble: string;
   /** Managed paths whose effective value is not the managed one. */
   readonly drift: readonly string[];
+  /** Why changes of the configuration are only found by looking from time to time; empty when they are heard of. */
+  readonly configUnwatched?: string;
   readonly disk?: { readonly freeBytes: number; readonly totalBytes: number };
   readonly vault: VaultSeen;
 };
@@ -51,8 +53,9 @@ export function healthTree(seen: Observations, previous: Component | undefined, 
   return withSince(root, previous, BigInt(now));
 }
 
-function configComponent({ drift }: Observations): Component {
-  if (drift.length === 0) return component('config', ComponentState.HEALTHY, '');
+function configComponent({ drift, configUnwatched = '' }: Observations): Component {
+  const looking = configUnwatched && `drift is found by looking every few seconds: ${configUnwatched}`;
+  if (drift.length === 0) return component('config', ComponentState.HEALTHY, looking);
   return component('config', ComponentState.DEGRADED, `changed behind our back: ${drift.join(', ')}`);
 }
 

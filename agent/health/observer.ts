@@ -22,7 +22,12 @@ export type ObserverPorts = {
   readonly drained: () => boolean;
   readonly vault: () => VaultSeen;
   /** Drifted paths and the digest of what is in effect, as the config watch saw them. */
-  readonly config: () => { readonly drift: readonly string[]; readonly effectiveDigest: string };
+  readonly config: () => {
+    readonly drift: readonly string[];
+    readonly effectiveDigest: string;
+    /** Why its changes are only found by looking from time to time; empty when they are heard of. */
+    readonly unwatched: string;
+  };
   /** Told when `startedPid` is another process. */
   readonly onStarted: () => void;
   /** How long a start of OpenClaw may take. */
@@ -134,7 +139,7 @@ export class Observer implements Part {
       ports.onStarted();
     }
     const { bavail, blocks, bsize } = await statfs(ports.tenantFolder);
-    const { drift, effectiveDigest } = ports.config();
+    const { drift, effectiveDigest, unwatched } = ports.config();
     const seen = {
       agentVersion: ports.agentVersion,
       doing: this.#doing,
@@ -145,6 +150,7 @@ export class Observer implements Part {
       drained: ports.drained(),
       readyMillis: ports.readyMillis,
       drift,
+      configUnwatched: unwatched,
       disk: { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
       vault: ports.vault(),
     };

@@ -18,6 +18,8 @@ export type VaultSeen =
       readonly unread: number;
       /** Why pruning fails again and again; empty when it does not. */
       readonly pruneTrouble: string;
+      /** Why some changes are only found by looking from time to time; undefined when all are heard of. */
+      readonly unwatched?: string | undefined;
       /** Set while the tenant serves on the coordinator's word because its bucket is away (docs/fence.md). */
       readonly outage?: OutageSeen | undefined;
     };
@@ -40,13 +42,14 @@ const LATE_MILLIS = 2 * GOAL_MILLIS;
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
-  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, outage } = seen;
+  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
   const missing = unread === 0 ? '' : `the newest snapshot lacks ${unread} files that could not be read`;
   const growing = pruneTrouble && `old snapshots are not removed: ${pruneTrouble}`;
+  const looking = unwatched === undefined ? '' : `changes are found by looking every few seconds: ${unwatched}`;
   const away = outage === undefined ? '' : awayMessage(outage);
   const behind = late && trouble && !away ? `${late}: ${trouble}` : late;
-  const message = [away, behind, missing, growing].filter((part) => part !== '').join('; ');
+  const message = [away, behind, missing, growing, looking].filter((part) => part !== '').join('; ');
   const isBad = overdueMillis >= LATE_MILLIS || unread > 0 || pruneTrouble !== '' || outage !== undefined;
   return { state: isBad ? ComponentState.DEGRADED : ComponentState.HEALTHY, message };
 }

@@ -100,9 +100,10 @@ export class KeptStates {
     }
   }
 
+  /** Undefined also for a file that is no record: one that is damaged takes none of the others away. */
   async #read(id: string): Promise<KeptState | undefined> {
     const text = await readFileIfExists(this.#file(id));
-    return text === undefined ? undefined : schema.parse(JSON.parse(text));
+    return text === undefined ? undefined : parseRecord(text);
   }
 
   #file(id: string): string {
@@ -143,4 +144,12 @@ async function exists(path: string): Promise<boolean> {
       throw cause;
     },
   );
+}
+
+function parseRecord(text: string): KeptState | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }

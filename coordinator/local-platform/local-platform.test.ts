@@ -308,3 +308,16 @@ test('no program of a tenant has in its environment what is not for it', {
   }
   await platform.stop(patient);
 });
+
+test('what is no tenant among the tenants, and what is damaged of one, keeps no other from starting', async () => {
+  const home = newHome();
+  const platform = standInPlatform(home);
+  mkdirSync(tenantLayout(home, 'broken').data, { recursive: true });
+  writeFileSync(tenantLayout(home, 'broken').platform, '{"gatewayPort": "eighteen"}');
+  writeFileSync(join(home, 'tenants', '.DS_Store'), 'what a file manager leaves behind');
+  mkdirSync(join(home, 'tenants', 'lost+found'));
+  await platform.ensure('jente');
+  await bothUp(home, 'jente');
+  await assert.rejects(platform.ensure('broken'), { reason: 'platform_file_damaged' }, 'its own port is not invented');
+  await platform.stop(patient);
+});

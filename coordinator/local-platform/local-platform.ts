@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { AgentTokens } from '../identity/agent-tokens.ts';
@@ -217,10 +217,22 @@ export class LocalPlatform implements Platform, Part {
     return tenantLayout(this.#options.home, tenant);
   }
 
+  /** What is no tenant's folder, or a tenant's damaged file, keeps no other tenant from its port. */
   async #takenPorts(): Promise<ReadonlySet<number>> {
-    const names = await readdir(join(this.#options.home, 'tenants'));
-    const ports = await Promise.all(names.map((name) => readGatewayPort(this.#layout(name).platform)));
+    const entries = await readdir(join(this.#options.home, 'tenants'), { withFileTypes: true });
+    const names = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name);
+    const ports = await Promise.all(names.map((name) => this.#takenPort(name)));
     return new Set(ports.filter((port) => port !== undefined));
+  }
+
+  async #takenPort(tenant: string): Promise<number | undefined> {
+    try {
+      return await readGatewayPort(this.#layout(tenant).platform);
+    } catch (cause) {
+      const why = messageOf(cause);
+      this.#options.log.warn({ tenant, why }, 'which port a tenant has is not known; only whether somebody listens is');
+      return undefined;
+    }
   }
 }
 

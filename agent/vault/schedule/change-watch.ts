@@ -6,6 +6,7 @@
 import { type FSWatcher, lstatSync, watch } from 'node:fs';
 import { basename, join } from 'node:path';
 import { systemCode } from '@opencrane/kit/errors.ts';
+import { whyUnwatched } from '@opencrane/kit/unwatched.ts';
 import { isLeftOut } from '../snapshot/left-out.ts';
 import { foldersBelow, foldersIn, isFolder } from './folders-below.ts';
 import type { Where } from './heard-folders.ts';
@@ -25,7 +26,7 @@ export class ChangeWatch {
   readonly #root: string;
   readonly #listener: ChangeListener;
   readonly #watched = new Map<string, Watched>();
-  #isComplete = true;
+  #unwatched: string | undefined;
 
   constructor(root: string, listener: ChangeListener) {
     this.#root = root;
@@ -34,7 +35,12 @@ export class ChangeWatch {
 
   /** Whether every folder is watched. When not, changes in others are only found by looking. */
   get isComplete(): boolean {
-    return this.#isComplete;
+    return this.#unwatched === undefined;
+  }
+
+  /** Why some folder is not watched; undefined when every one is. */
+  get unwatched(): string | undefined {
+    return this.#unwatched;
   }
 
   /**
@@ -54,7 +60,7 @@ export class ChangeWatch {
     const wanted = new Set(foldersBelow(this.#root));
     for (const [path, { inode }] of this.#watched)
       if (!wanted.has(path) || inodeOf(join(this.#root, path)) !== inode) this.#end(path);
-    this.#isComplete = true;
+    this.#unwatched = undefined;
     return this.#watchAll(wanted);
   }
 
@@ -93,11 +99,11 @@ export class ChangeWatch {
     const path = join(this.#root, folder);
     try {
       const watcher = watch(path, { persistent: false }, (event, name) => this.#hear(folder, event, name));
-      watcher.on('error', () => this.#lose(folder));
+      watcher.on('error', (cause) => this.#lose(folder, cause));
       this.#watched.set(folder, { watcher, inode: inodeOf(path) ?? 0 });
       return true;
     } catch (cause) {
-      if (systemCode(cause) !== 'ENOENT') this.#isComplete = false;
+      if (systemCode(cause) !== 'ENOENT') this.#unwatched = whyUnwatched(cause);
       return false;
     }
   }
@@ -114,9 +120,9 @@ export class ChangeWatch {
     if (matters(folder, name)) onChange(folder);
   }
 
-  #lose(folder: string): void {
+  #lose(folder: string, cause: unknown): void {
     this.#end(folder);
-    this.#isComplete = false;
+    this.#unwatched = whyUnwatched(cause);
     this.#listener.onChange(undefined);
   }
 }

@@ -53,6 +53,8 @@ export type Standing = {
   readonly trouble: OpenCraneError | undefined;
   /** What the newest snapshot could not read, and what changed while it was read. */
   readonly unread: number;
+  /** Why the kernel does not tell of every change, so that some are found by looking; undefined when it does. */
+  readonly unwatched: string | undefined;
 };
 
 /** How often the standing is told while it gets worse, and everything is looked at whether or not a change was heard. */
@@ -109,7 +111,13 @@ export class SnapshotLoop implements Part {
     const now = this.#ports.clock.monotonic();
     const unsaved = unsavedMillis(this.#cadence, now);
     const overdueMillis = this.#mayTake ? Math.min(unsaved, now - this.#mayTakeSince) : 0;
-    return { unsavedMillis: unsaved, overdueMillis, trouble: this.#trouble, unread: this.#unread };
+    return {
+      unsavedMillis: unsaved,
+      overdueMillis,
+      trouble: this.#trouble,
+      unread: this.#unread,
+      unwatched: this.#watch.unwatched,
+    };
   }
 
   /**
