@@ -6,6 +6,7 @@
  * `/tmp/openclaw`, unless the configuration's `logging.file` says `${OPENCRANE_OPENCLAW_LOG}`.
  */
 import { delimiter, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { pick, surroundings } from '@opencrane/kit/environment.ts';
 import type { TenantFolders } from '../folders.ts';
 
@@ -19,7 +20,8 @@ export type OpenClawProcess = {
 /** Flags of Node itself; without the first one OpenClaw's commands start themselves a second time to add it. */
 export const nodeFlags: readonly string[] = ['--disable-warning=ExperimentalWarning'];
 
-const guard = join(import.meta.dirname, '../launcher/guard.mjs');
+/** As a URL: `--import` takes one, and would read `#`, `?` and `%` of a path as parts of it. */
+const guard = pathToFileURL(join(import.meta.dirname, '../launcher/guard.mjs')).href;
 
 /** What makes a process hold the lock on a tenant's state and end with the one that started it; nothing without a lock. */
 export function guarding(stateLock: string | undefined): {
