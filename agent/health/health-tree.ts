@@ -30,6 +30,8 @@ export type Observations = Omit<OpenClawSeen, 'now'> & {
 
 /** Below this much free disk an upgrade may not fit: a runtime unpacks to 650 MB beside the old one. */
 const LOW_DISK_BYTES = 1024 ** 3;
+/** Below this much there is no room for anything: some snapshots, logs and databases need more. */
+const FULL_DISK_BYTES = 16 * 1024 ** 2;
 
 /** Builds the tree. A component that is in the state it was in before keeps its since-when. */
 export function healthTree(seen: Observations, previous: Component | undefined, now: number): Component {
@@ -44,7 +46,9 @@ export function healthTree(seen: Observations, previous: Component | undefined, 
       configComponent(seen),
     ],
   });
-  const parts = [openclaw, standing('vault', vaultStanding(seen.vault)), diskComponent(seen)];
+  const vault = standing('vault', vaultStanding(seen.vault));
+  const disk = diskComponent(seen);
+  const parts = isFull(seen) ? [openclaw, disk, vault] : [openclaw, vault, disk]; // of several complaints the first is shown
   const worst = parts.some(({ state }) => state === ComponentState.FAILED) ? ComponentState.FAILED : openclaw.state;
   const stands = worst === ComponentState.HEALTHY ? worstOf(parts) : worst;
   // What fails again and again is not on its way up.
@@ -59,10 +63,18 @@ function configComponent({ drift, configUnwatched = '' }: Observations): Compone
   return component('config', ComponentState.DEGRADED, `changed behind our back: ${drift.join(', ')}`);
 }
 
-function diskComponent({ disk }: Observations): Component {
+function diskComponent(seen: Observations): Component {
+  const { disk } = seen;
   if (disk === undefined) return component('disk', ComponentState.STARTING, 'not looked at yet');
   if (disk.freeBytes >= LOW_DISK_BYTES) return component('disk', ComponentState.HEALTHY, '');
-  return component('disk', ComponentState.DEGRADED, 'less than 1 GiB free: an upgrade may not fit');
+  const words = isFull(seen)
+    ? 'the disk is full: what is new is kept only once there is room again'
+    : 'less than 1 GiB free: an upgrade may not fit';
+  return component('disk', ComponentState.DEGRADED, words);
+}
+
+function isFull({ disk }: Observations): boolean {
+  return disk !== undefined && disk.freeBytes < FULL_DISK_BYTES;
 }
 
 function worstOf(parts: readonly Component[]): ComponentState {

@@ -1,6 +1,7 @@
 /** Takes down what agents say: in memory at once, in the database when it changed, as an event when it is news. */
 import { equals } from '@bufbuild/protobuf';
 import type { Clock } from '@opencrane/kit/clock.ts';
+import { isLackOfTheMachine } from '@opencrane/kit/system-error.ts';
 import { type Health, HealthSchema, type Hello } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind, type Progress, type Receipt, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
@@ -26,15 +27,21 @@ export type AgentObserverParts = {
 
 type News = Omit<EventRecord, 'tenant'>;
 
+/** Of a tenant that could not be told of in the database, so many pieces of news wait; older ones are dropped. */
+const MOST_WAITING_NEWS = 50;
+
 /** Makes the observer. */
 export function agentObserver(parts: AgentObserverParts): AgentObserver {
   const { directory, clock, events } = parts;
+  const unsaved = new Map<string, readonly News[]>();
+  const observe = (tenant: string, seen: Partial<Observation>, news: readonly News[]) =>
+    takeDown(parts, unsaved, tenant, seen, news);
   return {
     async connected(tenant, hello, sessionId) {
       directory.get(tenant); // a tenant that is gone is told so
       // What an agent said on an earlier stream is not what is so now; the first thing this one says is its health.
       const seen = { session: sessionId, lastSeen: clock.now(), health: undefined };
-      await observe(parts, tenant, seen, [{ reason: 'AgentConnected', message: introduction(hello) }]);
+      await observe(tenant, seen, [{ reason: 'AgentConnected', message: introduction(hello) }]);
     },
 
     async receipt(tenant, receipt) {
@@ -46,7 +53,7 @@ export function agentObserver(parts: AgentObserverParts): AgentObserver {
       const before = directory.get(tenant).observed.health;
       directory.heard(tenant, clock.now());
       if (before && equals(HealthSchema, before, health)) return;
-      await observe(parts, tenant, { health }, driftNews(before, health));
+      await observe(tenant, { health }, driftNews(before, health));
     },
 
     progress(tenant, progress) {
@@ -56,13 +63,12 @@ export function agentObserver(parts: AgentObserverParts): AgentObserver {
 
     heartbeat(tenant) {
       directory.heard(tenant, clock.now());
+      if (unsaved.has(tenant) && directory.find(tenant)) void observe(tenant, {}, []).catch(() => {}); // the next one tries again
     },
 
     async disconnected(tenant, sessionId, why) {
       if (directory.find(tenant)?.observed.session !== sessionId) return; // a newer session took over, or the tenant is gone
-      await observe(parts, tenant, { session: '', progress: undefined }, [
-        { reason: 'AgentDisconnected', message: why },
-      ]);
+      await observe(tenant, { session: '', progress: undefined }, [{ reason: 'AgentDisconnected', message: why }]);
     },
 
     runtimeRequest(tenant, version) {
@@ -71,22 +77,38 @@ export function agentObserver(parts: AgentObserverParts): AgentObserver {
   };
 }
 
-/** Notes an observation, and commits it together with what is new about it. */
-async function observe(parts: AgentObserverParts, tenant: string, seen: Partial<Observation>, news: readonly News[]) {
+/**
+ * Notes an observation, and commits it together with what is new about it. A database that takes nothing for want of room costs
+ * no agent its stream: what was seen is known in memory, and is committed with the next observation or heartbeat after that.
+ */
+async function takeDown(
+  parts: AgentObserverParts,
+  unsaved: Map<string, readonly News[]>,
+  tenant: string,
+  seen: Partial<Observation>,
+  news: readonly News[],
+): Promise<void> {
   const { directory, tenants, events, commits } = parts;
   const before = phaseOfEntry(directory.get(tenant));
   directory.observe(tenant, seen);
   const entry = directory.get(tenant);
   const after = phaseOfEntry(entry);
-  const all =
+  const changed =
     before.phase === after.phase
-      ? news
-      : [...news, { reason: phaseReasons[after.phase] ?? 'TenantChanged', message: after.message }];
+      ? []
+      : [{ reason: phaseReasons[after.phase] ?? 'TenantChanged', message: after.message }];
+  const all = [...(unsaved.get(tenant) ?? []), ...news, ...changed].slice(-MOST_WAITING_NEWS);
+  unsaved.delete(tenant);
   const observation = encodeObservation(entry.observed);
-  await commits.commit(async (change) => {
-    if (!(await tenants.keepObservation(change, tenant, observation))) return;
-    for (const event of all) await events.record(change, { tenant, ...event });
-  });
+  try {
+    await commits.commit(async (change) => {
+      if (!(await tenants.keepObservation(change, tenant, observation))) return;
+      for (const event of all) await events.record(change, { tenant, ...event });
+    });
+  } catch (cause) {
+    if (!isLackOfTheMachine(cause)) throw cause;
+    unsaved.set(tenant, [...all, ...(unsaved.get(tenant) ?? [])].slice(-MOST_WAITING_NEWS));
+  }
 }
 
 async function keepReceipt(parts: AgentObserverParts, tenant: string, receipt: Receipt): Promise<void> {
