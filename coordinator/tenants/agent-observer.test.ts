@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { HealthSchema, HelloSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import {
   ComponentState,
@@ -53,6 +55,24 @@ onEachDatabase((database) => {
       'AgentDisconnected',
       'TenantDisconnected',
     ]);
+  });
+
+  test('what a full disk does not take is known at once, and stored with the next heartbeat', async (t) => {
+    const { observer, store, directory, addTenant, reasons } = await assemble(await database.store(t));
+    await addTenant('jente');
+    const full = new OpenCraneError('resource_exhausted', 'disk_full', 'writing to the database: the disk is full');
+    const transaction = t.mock.method(store, 'transaction', async () => Promise.reject(full));
+    await observer.connected('jente', hello, 's1');
+    await observer.health('jente', health(ComponentState.HEALTHY));
+    observer.heartbeat('jente');
+    assert.equal(phaseOfEntry(directory.get('jente')).phase, Phase.READY);
+    assert.deepEqual(await reasons('jente'), []);
+    await assert.rejects(observer.receipt('jente', receipt('r1', ReceiptState.APPLIED)), { reason: 'disk_full' });
+    transaction.mock.restore();
+    await setImmediate(); // the heartbeat above has ended
+    observer.heartbeat('jente');
+    await observer.receipt('jente', receipt('r1', ReceiptState.APPLIED)); // commits come in their order
+    assert.deepEqual(await reasons('jente'), ['AgentConnected', 'TenantStarting', 'TenantReady', 'ConfigApplied']);
   });
 
   test('a receipt that comes twice is kept once and is news once', async (t) => {
