@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type ErrorCode, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { toConnectError } from '@opencrane/kit/grpc/status.ts';
 import { connect } from './connection/connect.ts';
@@ -93,4 +94,44 @@ test('--home goes before OPENCRANE_HOME', async () => {
     { connect, environment: { OPENCRANE_HOME: '/here' } },
   );
   assert.match(ran.errors, /\/elsewhere/);
+});
+
+const mistakes = [
+  {
+    reason: 'a revision past 64 bits',
+    words: ['config', 'diff', 'jente', '--from', '9223372036854775808'],
+    exitCode: 2,
+  },
+  { reason: 'an event past 64 bits', words: ['events', '--after', '99999999999999999999'], exitCode: 2 },
+  { reason: 'an audit entry past 64 bits', words: ['audit', 'list', '--before', '9223372036854775808'], exitCode: 2 },
+  {
+    reason: 'an expected revision past 64 bits',
+    words: ['config', 'set', 'a', '1', '--org', '--expected-revision', '9223372036854775808'],
+    exitCode: 2,
+  },
+  { reason: 'a home that is a file', words: ['status', '--home', fileURLToPath(import.meta.url)], exitCode: 2 },
+  { reason: 'a home to start that is a file', words: ['start', '--home', fileURLToPath(import.meta.url)], exitCode: 2 },
+  { reason: 'an option that there is not', words: ['tenant', 'list', '--nonsense'], exitCode: 2 },
+  { reason: 'an argument that is missing', words: ['tenant', 'show'], exitCode: 2 },
+  { reason: 'a command that there is not', words: ['tenant', 'lost'], exitCode: 2 },
+  { reason: 'a verb that is missing', words: ['tenant'], exitCode: 2 },
+] as const;
+
+for (const { reason, words, exitCode } of mistakes) {
+  test(`${reason} is a mistake and no defect, for people and as one line of JSON`, async () => {
+    const people = await runCli(words, {}, { connect });
+    assert.equal(people.exitCode, exitCode, people.errors);
+    const program = await runCli([...words, '--json'], {}, { connect });
+    assert.equal(program.exitCode, exitCode);
+    assert.equal(program.out, '');
+    const { error } = JSON.parse(program.errors);
+    assert.equal(error.code, 'invalid_argument');
+    assert.notEqual(error.message, '');
+  });
+}
+
+test('--json among the words of another program is not ours', async () => {
+  const ran = await runCli(['tenant', 'lost', '--', '--json'], {});
+  assert.equal(ran.exitCode, 2);
+  assert.match(ran.errors, /^error: unknown command/);
 });

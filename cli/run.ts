@@ -1,6 +1,6 @@
 /** Runs what was typed and comes to an exit code. */
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { exitCodeOf, exitCodes } from '@opencrane/kit/errors.ts';
+import { exitCodeOf, exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { CommanderError } from 'commander';
 import type { Command, Context, RawInput } from './command.ts';
 import { commands } from './commands/all.ts';
@@ -10,6 +10,7 @@ import type { Clients } from './connection/clients.ts';
 import type { Interrupts } from './interrupts.ts';
 import { Output, type Sink } from './output/output.ts';
 import { printError } from './output/print-error.ts';
+import { forTerminal, linesForTerminal } from './output/terminal-text.ts';
 
 /** What the program stands in. */
 export type World = {
@@ -30,9 +31,10 @@ export async function run(words: readonly string[], world: World): Promise<numbe
   const program = buildProgram(commands, async (command, raw) => {
     exitCode = await perform(command, raw, world);
   });
+  const json = asksForJson(words);
   const printing = {
-    writeOut: (text: string) => void world.out.write(text),
-    writeErr: (text: string) => void world.errors.write(text),
+    writeOut: (text: string) => void world.out.write(linesForTerminal(text)),
+    writeErr: (text: string) => void (json || world.errors.write(linesForTerminal(text))),
   };
   for (const each of [program, ...program.commands, ...program.commands.flatMap((noun) => noun.commands)]) {
     each.configureOutput(printing).exitOverride();
@@ -42,24 +44,45 @@ export async function run(words: readonly string[], world: World): Promise<numbe
     return exitCode;
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
-    return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage; // commander has said what is wrong
+    if (thrown.exitCode === 0) return exitCodes.ok;
+    if (json) printError(outputOf(world, json), usageError(thrown)); // to people commander has said what is wrong
+    return exitCodes.usage;
   }
 }
 
 async function perform(command: Command, raw: RawInput, world: World): Promise<number> {
   const json = raw['json'] === true;
-  const { out, errors, interrupts, clock, folder, ask, offlineVault } = world;
-  const output = new Output({ json, out, errors, colours: wantsColours(world) });
+  const { interrupts, clock, folder, ask, offlineVault } = world;
+  const output = outputOf(world, json);
   const home = raw['home'];
   const environment = typeof home === 'string' ? { ...world.environment, OPENCRANE_HOME: home } : world.environment;
   const connect = () => world.connect(environment, folder);
+  const asking = ask && ((question: string) => ask(forTerminal(question)));
   try {
-    return await command.run({ output, environment, folder, interrupts, clock, ask, offlineVault, connect }, raw);
+    return await command.run(
+      { output, environment, folder, interrupts, clock, ask: asking, offlineVault, connect },
+      raw,
+    );
   } catch (thrown) {
     const error = callError(thrown);
     if (error.code !== 'cancelled' || !interrupts.signal.aborted) printError(output, error);
     return exitCodeOf(error);
   }
+}
+
+function outputOf(world: World, json: boolean): Output {
+  return new Output({ json, out: world.out, errors: world.errors, colours: wantsColours(world) });
+}
+
+/** Looked for before anything is parsed, so that an error of parsing is JSON, too. Words after `--` are another program's. */
+function asksForJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).includes('--json');
+}
+
+function usageError({ code, message }: CommanderError): OpenCraneError {
+  const what = code === 'commander.help' ? 'a command is missing' : message.replace(/^error: /, '');
+  return new OpenCraneError('invalid_argument', 'usage', what, { mend: 'see opencrane --help' });
 }
 
 function wantsColours({ environment, out }: World): boolean {

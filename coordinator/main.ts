@@ -8,6 +8,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, exitCodes, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { fileError } from '@opencrane/kit/file-error.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
@@ -252,7 +253,8 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (thrown) {
-  const error = toOpenCraneError(thrown, 'running the coordinator');
+  const doing = 'running the coordinator';
+  const error = fileError(thrown, doing) ?? toOpenCraneError(thrown, doing);
   writeLastWords(`coordinator: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}`);
   process.exitCode = exitCodeOf(error);
 }

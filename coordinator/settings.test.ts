@@ -109,7 +109,9 @@ for (const [variable, value] of [
 }
 
 test('a folder for buckets is meant from where the coordinator was started', () => {
-  assert.equal(readCoordinatorSettings(['--buckets', './b/{tenant}'], {}).buckets, resolve('b/{tenant}'));
+  for (const folder of ['./b/{tenant}', 'b/{tenant}', '.b/{tenant}']) {
+    assert.equal(readCoordinatorSettings(['--buckets', folder], {}).buckets, resolve(folder));
+  }
 });
 
 test('a flag that there is not is refused with those there are', () => {

@@ -28,7 +28,7 @@ const settings = {
       .includes('{tenant}', 'must name the tenant, as in gs://acme-{tenant}')
       .superRefine(refuseBadBucket)
       // An agent runs in its tenant's folder: what is meant from here would be another folder there.
-      .transform((text) => (/^\.{1,2}\//.test(text) ? resolve(text) : text))
+      .transform((text) => (isRelativePath(text) ? resolve(text) : text))
       .optional(),
   },
   retention: {
@@ -83,6 +83,10 @@ export function readCoordinatorSettings(args: readonly string[], environment: No
     retention: read('retention'),
     logLevel: read('log-level'),
   };
+}
+
+function isRelativePath(text: string): boolean {
+  return !text.startsWith('/') && !/^[a-z][a-z0-9+.-]*:/i.test(text);
 }
 
 /** A path, or a URL that a Postgres client takes; another URL would be a file of a strange name. */

@@ -21,11 +21,16 @@ const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
 
 /** Reads an address; throws `invalid_argument`. `field` is the setting or option it came from. */
 export function parseBucketAddress(text: string, field: string): BucketAddress {
-  if (text.startsWith('/') || /^\.{1,2}(\/|$)/.test(text)) return { kind: 'folder', path: resolve(text) };
+  if (isPath(text)) return { kind: 'folder', path: resolve(text) };
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'file:') return { kind: 'folder', path: folderOf(url, text, field) };
   if (url?.protocol === 'gs:') return gcsAddress(url, text, field);
   throw refused(text, field, 'is neither a folder nor a bucket', 'write /a/folder, ./a/folder or gs://a-bucket');
+}
+
+/** What has a slash and no scheme before it. A single word may be meant as a bucket, and is asked about. */
+function isPath(text: string): boolean {
+  return /^\.{0,2}\/|^\.{1,2}$/.test(text) || (text.includes('/') && !/^[a-z][a-z0-9+.-]*:/i.test(text));
 }
 
 function gcsAddress(url: URL, text: string, field: string): BucketAddress {

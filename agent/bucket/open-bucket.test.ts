@@ -18,6 +18,8 @@ const addresses = [
   { text: '/data/openclaw', is: { kind: 'folder', path: '/data/openclaw' } },
   { text: '/data/../data/openclaw/', is: { kind: 'folder', path: '/data/openclaw' } },
   { text: './bucket', is: { kind: 'folder', path: resolve('bucket') } },
+  { text: '.opencrane/tenants/jente', is: { kind: 'folder', path: resolve('.opencrane/tenants/jente') } },
+  { text: 'tenants/jente', is: { kind: 'folder', path: resolve('tenants/jente') } },
   { text: '..', is: { kind: 'folder', path: resolve('..') } },
   { text: 'file:///data/open%20claw', is: { kind: 'folder', path: '/data/open claw' } },
   { text: 'gs://acme-jente', is: { kind: 'gcs', bucket: 'acme-jente', endpoint: google } },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
 import { CommanderError } from 'commander';
 import { commands } from './all.ts';
 import { buildProgram } from './register.ts';
@@ -48,6 +49,8 @@ async function parse(line: string): Promise<void> {
     }
     await program.parseAsync(words, { from: 'user' });
     assert.deepEqual(said, []);
+    const bucket = words[words.indexOf('--bucket') + 1];
+    if (words.includes('--bucket')) assert.ok(parseBucketAddress(bucket ?? '', '--bucket'));
   }
 }
 

@@ -1,9 +1,11 @@
 /** `opencrane events`. */
+
 import { toJson } from '@bufbuild/protobuf';
 import { type Event, EventSchema } from '@opencrane/proto/opencrane/v1/event_pb.ts';
 import { z } from 'zod';
 import { command } from '../command.ts';
 import { isCancelled } from '../connection/call-error.ts';
+import { int64 } from '../int64.ts';
 import type { Output } from '../output/output.ts';
 import { formatTime } from '../output/units.ts';
 
@@ -24,7 +26,7 @@ export const events = command({
   ],
   input: z.object({
     tenant: z.string().default(''),
-    after: z.coerce.bigint().min(-1n).default(0n),
+    after: int64(-1n).default(0n),
     follow: z.boolean().default(false),
   }),
   async run({ connect, output, interrupts: { signal } }, { tenant, after, follow }) {

@@ -1,5 +1,7 @@
 /** Which revision of a layer a change is made on. */
+
 import { z } from 'zod';
+import { isInt64 } from '../int64.ts';
 
 /** The option, for the commands that change a layer. */
 export const expectedRevisionOption = {
@@ -9,7 +11,12 @@ export const expectedRevisionOption = {
 
 /** What is typed for it. Not coerced: an empty word, as of an unset shell variable, would be read as 0. */
 export const expectedRevisionShape = {
-  expectedRevision: z.string().regex(/^\d+$/, 'a revision is a number').transform(BigInt).optional(),
+  expectedRevision: z
+    .string()
+    .regex(/^\d+$/, 'a revision is a number')
+    .transform(BigInt)
+    .refine(isInt64, 'there is no such revision')
+    .optional(),
 };
 
 /** The fields of a request that make it fail unless the layer is at `revision`; undefined asks for no check. */

@@ -1,6 +1,7 @@
 /** What a command threw, as an error for the person who typed it. */
 import { ConnectError } from '@connectrpc/connect';
 import { OpenCraneError, systemCode, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { fileError } from '@opencrane/kit/file-error.ts';
 import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
 
 /** Codes of a connection that was not made. */
@@ -8,7 +9,9 @@ const unreachable = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EHOSTUN
 
 /** An OpenCraneError, whatever was thrown. */
 export function callError(thrown: unknown): OpenCraneError {
-  if (!(thrown instanceof ConnectError)) return toOpenCraneError(thrown, 'running the command');
+  if (!(thrown instanceof ConnectError)) {
+    return fileError(thrown, 'running the command') ?? toOpenCraneError(thrown, 'running the command');
+  }
   if (!unreachable.has(systemCode(thrown.cause))) return fromConnectError(thrown);
   return new OpenCraneError(
     'unavailable',

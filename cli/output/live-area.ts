@@ -1,6 +1,6 @@
 /** The last lines of a terminal, drawn again and again in the same place. */
-import { stripVTControlCharacters } from 'node:util';
 import { widthOf } from './table.ts';
+import { forTerminal, plainText } from './terminal-text.ts';
 
 const CLEAR_TO_END = '\u001b[0J';
 
@@ -35,7 +35,7 @@ export class LiveArea {
   /** A line that wrapped would be two, and the next drawing would begin a line too low. */
   #fit(line: string): string {
     const columns = this.#columns();
-    if (widthOf(line) < columns) return line;
-    return `${[...stripVTControlCharacters(line)].slice(0, Math.max(0, columns - 2)).join('')}…`;
+    if (widthOf(line) < columns) return forTerminal(line);
+    return `${[...plainText(line)].slice(0, Math.max(0, columns - 2)).join('')}…`;
   }
 }

@@ -1,8 +1,8 @@
 /** Where a command writes: for people in a terminal, for people through a pipe, or for programs as JSON. */
-import { styleText } from 'node:util';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { LiveArea } from './live-area.ts';
 import { renderTable, type TableCell } from './table.ts';
+import { forTerminal, type Style, styled } from './terminal-text.ts';
 
 /** What is written to; process.stdout is one. */
 export interface Sink {
@@ -12,9 +12,6 @@ export interface Sink {
   write(data: string | Uint8Array): unknown;
   once?(event: 'drain', listener: () => void): unknown;
 }
-
-/** Styles that the CLI uses. */
-export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
 
 /** The output of one command. */
 export class Output {
@@ -51,9 +48,9 @@ export class Output {
     return new Output({ json: this.json, out: this.#errors, errors: this.#errors, colours: this.#colours });
   }
 
-  /** A line for people; programs don't get it. */
+  /** A line for people; programs don't get it. A control character in it, a line break too, is shown and does nothing. */
   line(text = ''): void {
-    if (!this.json) this.#out.write(`${text}\n`);
+    if (!this.json) this.#out.write(`${forTerminal(text)}\n`);
   }
 
   /** A table for people; says `empty` when it has no rows. */
@@ -69,14 +66,14 @@ export class Output {
     if (this.json) this.#out.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
+  /** The error of a command, for programs: one line beside the result. */
+  errorDocument(value: JsonValue): void {
+    if (this.json) this.#errors.write(`${JSON.stringify(value)}\n`);
+  }
+
   /** One of many documents of a command, for programs. */
   jsonLine(value: JsonValue): void {
     if (this.json) this.#out.write(`${JSON.stringify(value)}\n`);
-  }
-
-  /** Text as it is, for either. */
-  raw(text: string): void {
-    this.#out.write(text);
   }
 
   /** Bytes as they are; resolves when there is room for more, and rejects when the signal fires before that. */
@@ -90,9 +87,9 @@ export class Output {
     await promise.finally(() => signal.removeEventListener('abort', onAbort));
   }
 
-  /** A line beside the result, for people: what is going on, what went wrong. */
+  /** A line beside the result, for people: what is going on, what went wrong. Written like `line`. */
   note(text: string): void {
-    this.#errors.write(`${text}\n`);
+    this.#errors.write(`${forTerminal(text)}\n`);
   }
 
   /** Lines that are drawn again in their place. Only for a terminal. */
@@ -105,6 +102,6 @@ export class Output {
 
   /** Text in a style, where it is wanted and can be shown. */
   style(style: Style, text: string): string {
-    return this.#colours && !this.json ? styleText(style, text, { validateStream: false }) : text;
+    return this.#colours && !this.json ? styled(style, text) : text;
   }
 }

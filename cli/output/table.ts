@@ -1,5 +1,5 @@
 /** Tables as text. */
-import { stripVTControlCharacters } from 'node:util';
+import { plainText } from './terminal-text.ts';
 
 /** A cell; numbers stand to the right. */
 export type TableCell = string | number | bigint;
@@ -9,7 +9,7 @@ const GAP = '  ';
 /** The lines of a table, its titles first. Columns are as wide as their widest cell. */
 export function renderTable(titles: readonly string[], rows: readonly (readonly TableCell[])[]): string[] {
   const widths = titles.map((title, column) =>
-    Math.max(widthOf(title), ...rows.map((row) => widthOf(oneLine(row[column] ?? '')))),
+    Math.max(widthOf(title), ...rows.map((row) => widthOf(String(row[column] ?? '')))),
   );
   const render = (cells: readonly TableCell[]) =>
     widths
@@ -19,18 +19,13 @@ export function renderTable(titles: readonly string[], rows: readonly (readonly 
   return [render(titles), ...rows.map(render)];
 }
 
-/** Columns a text takes in a terminal. */
+/** Columns a text takes in a terminal, its controls written out. */
 export function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return [...plainText(text)].length;
 }
 
 function pad(cell: TableCell, width: number): string {
-  const text = oneLine(cell);
+  const text = String(cell);
   const blanks = ' '.repeat(Math.max(0, width - widthOf(text)));
   return typeof cell === 'string' ? text + blanks : blanks + text;
-}
-
-/** A line break in a cell would break the table. */
-function oneLine(cell: TableCell): string {
-  return String(cell).replaceAll(/\s*\n\s*/g, ' ');
 }

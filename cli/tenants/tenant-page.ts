@@ -7,7 +7,8 @@ import {
   KindSchema,
 } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type KindStatus, Retention, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
-import type { Output, Style } from '../output/output.ts';
+import type { Output } from '../output/output.ts';
+import type { Style } from '../output/terminal-text.ts';
 import { formatAgo, formatTime } from '../output/units.ts';
 import { outcomeOf } from '../receipts/outcome.ts';
 import { effectOf, refusalOf } from '../receipts/report-outcomes.ts';

@@ -2,8 +2,9 @@
 import { enumName } from '@opencrane/kit/enum-name.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase, PhaseSchema, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
-import type { Output, Style } from '../output/output.ts';
+import type { Output } from '../output/output.ts';
 import type { TableCell } from '../output/table.ts';
+import type { Style } from '../output/terminal-text.ts';
 
 /** The titles of `tenantRow`. */
 export const tenantTitles = ['TENANT', 'TEAM', 'PHASE', 'OPENCLAW', 'CONFIG', 'URL', 'MESSAGE'] as const;

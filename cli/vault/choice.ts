@@ -1,9 +1,11 @@
 /** Which snapshot a command is about, as it is typed: `--at TIME`, `--snapshot NUMBER`, or neither. */
+
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { SnapshotChoiceSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
 import type { Option } from '../command.ts';
+import { int64 } from '../int64.ts';
 import type { Output } from '../output/output.ts';
 import { formatMoment, momentOf, momentSchema } from './moment.ts';
 
@@ -20,7 +22,7 @@ export const choiceOptions: readonly Option[] = [
 ];
 
 /** What they are once typed. */
-export const choiceShape = { at: momentSchema.optional(), snapshot: z.coerce.bigint().min(1n).optional() };
+export const choiceShape = { at: momentSchema.optional(), snapshot: int64(1n).optional() };
 
 type Typed = { readonly at?: number | undefined; readonly snapshot?: bigint | undefined };
 

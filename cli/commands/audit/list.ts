@@ -1,8 +1,10 @@
 /** `opencrane audit list`. */
+
 import { toJson } from '@bufbuild/protobuf';
 import { ListAuditResponseSchema } from '@opencrane/proto/opencrane/v1/audit_pb.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
+import { int64 } from '../../int64.ts';
 import { formatTime } from '../../output/units.ts';
 
 /** The command. */
@@ -22,7 +24,7 @@ export const auditList = command({
   ],
   input: z.object({
     target: z.string().default(''),
-    before: z.coerce.bigint().default(0n),
+    before: int64(0n).default(0n),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
   }),
   async run({ connect, output }, { target, before, limit }) {

@@ -1,10 +1,12 @@
 /** `opencrane config diff`. */
+
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { compareRevisions } from '../../config/compare-revisions.ts';
 import { driftOf, printDrift } from '../../config/drift.ts';
+import { int64 } from '../../int64.ts';
 
-const revision = z.coerce.bigint();
+const revision = int64(1n);
 
 /** The command. */
 export const configDiff = command({

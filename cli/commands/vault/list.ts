@@ -1,8 +1,10 @@
 /** `opencrane vault list`. */
+
 import { toJson } from '@bufbuild/protobuf';
 import { SnapshotListSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
+import { int64 } from '../../int64.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { snapshotRow, snapshotTitles } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
@@ -28,7 +30,7 @@ export const vaultList = command({
   input: z.object({
     ...wayShape,
     limit: z.coerce.number().int().min(1).max(1000).default(100),
-    before: z.coerce.bigint().min(0n).default(0n),
+    before: int64(0n).default(0n),
   }),
   async run(context, { limit, before, ...typed }) {
     const { output, clock } = context;
