@@ -94,8 +94,15 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   const platform = { nodeVersion: process.versions.node, os: process.platform, arch: process.arch };
   const blobs = new BlobStore(join(home, 'blobs'));
   const catalogue = new RuntimeCatalogue(store);
-  const npm = createNpm(process.env);
-  const builder = new RuntimeBuilder({ npm, catalogue, blobs, stages: join(home, 'stages'), platform, clock });
+  const builder = new RuntimeBuilder({
+    npm: createNpm(process.env, join(home, 'npm')),
+    catalogue,
+    blobs,
+    stages: join(home, 'stages'),
+    platform,
+    environment: process.env,
+    clock,
+  });
   await builder.sweep();
   const ofRuntimes = runtimeTenants(directory, tenants);
   const wishes = new RuntimeWishes({ store, revisions, audit, tenants: ofRuntimes });

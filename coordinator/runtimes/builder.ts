@@ -12,6 +12,7 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { pick } from '@opencrane/kit/environment.ts';
 import { messageOf, OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import type { BlobStore } from './blob-store.ts';
+import { buildEnvironment } from './build-environment.ts';
 import type { BuiltRuntime, RuntimeCatalogue } from './catalogue.ts';
 import { type Npm, npmComplaint } from './npm.ts';
 import { packBundle } from './pack.ts';
@@ -36,6 +37,8 @@ export type BuilderOptions = {
   /** Stage folders lie here, on the blob store's file system. */
   readonly stages: string;
   readonly platform: RuntimePlatform;
+  /** The coordinator's; what runs in a build gets a part of it (build-environment.ts). */
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
 };
 
@@ -128,7 +131,7 @@ export class RuntimeBuilder {
     try {
       const tree = join(stage, 'tree');
       await this.#download(found.version, tree, progress);
-      await settle(tree, join(stage, 'home'));
+      await settle(tree, join(stage, 'home'), this.#options.environment);
       const total = await sizeOf(tree);
       const file = join(stage, 'bundle');
       const { digest, bytes } = await packBundle(tree, file, (done) =>
@@ -210,19 +213,18 @@ export function platformName({ os, arch }: RuntimePlatform): string {
  * Runs one of OpenClaw's commands, which finishes what its skipped install script would have done. After it the tree is
  * never written again. (OpenClaw leaves `.openclaw-lifecycle-pending` until then; seen on 2026.9.6.)
  */
-async function settle(tree: string, home: string): Promise<void> {
+async function settle(tree: string, home: string, environment: NodeJS.ProcessEnv): Promise<void> {
   await mkdir(home, { recursive: true });
   const entry = join(tree, 'lib', 'node_modules', 'openclaw', 'openclaw.mjs');
   const env = {
-    HOME: home,
-    TMPDIR: home,
+    ...buildEnvironment(environment, { home, tmp: home }),
     OPENCLAW_STATE_DIR: join(home, 'state'),
-    PATH: process.env['PATH'] ?? '',
     OPENCLAW_NO_AUTO_UPDATE: '1',
     OPENCLAW_OFFLINE: '1',
   };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, 'config', 'schema'], {
     env,
+    cwd: home,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let words = '';

@@ -1,7 +1,9 @@
 /** The `npm` that came with the coordinator, as a program: whatever is or is not on the machine, installs go the same way. */
 import { spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { npmEnvironment } from './build-environment.ts';
 
 /** How a run of npm ended. */
 export type NpmResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -14,26 +16,20 @@ const OUTPUT_BYTES = 1024 ** 2;
 
 const endWithParent = new URL('./end-with-parent.mjs', import.meta.url).href;
 
-/** npm under this Node, with the user's own npm configuration and cache. */
-export function createNpm(environment: NodeJS.ProcessEnv): Npm {
+/**
+ * npm under this Node, in an environment and folders of its own below `folder` (build-environment.ts). `cache` is npm's
+ * cache if it is to be another one.
+ */
+export function createNpm(environment: NodeJS.ProcessEnv, folder: string, cache = join(folder, 'cache')): Npm {
   const cli = join(dirname(createRequire(import.meta.url).resolve('npm/package.json')), 'bin', 'npm-cli.js');
-  // Install scripts look for `node` on the PATH; theirs must be ours.
-  const path = [dirname(process.execPath), environment['PATH'] ?? ''].join(delimiter);
-  // A run by `npm start` brings npm_… variables of that run, which would be taken as configuration of this one.
-  const inherited = Object.entries(environment).filter(
-    ([name]) => !/^npm_(?!config_(cache|registry|userconfig)$)/i.test(name),
-  );
-  const env = {
-    ...Object.fromEntries(inherited),
-    PATH: path,
-    npm_config_update_notifier: 'false',
-    npm_config_fund: 'false',
-    npm_config_audit: 'false',
-  };
-  return (args, signal) =>
-    new Promise((resolve, reject) => {
+  const folders = { home: join(folder, 'home'), tmp: join(folder, 'tmp') };
+  const env = npmEnvironment(environment, { ...folders, cache });
+  return async (args, signal) => {
+    for (const each of Object.values(folders)) await mkdir(each, { recursive: true, mode: 0o700 });
+    return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, ['--import', endWithParent, cli, ...args], {
         env,
+        cwd: folders.home, // a project's own .npmrc, wherever the coordinator was started, is nothing to this
         stdio: ['pipe', 'pipe', 'pipe'],
         ...(signal && { signal }),
       });
@@ -48,6 +44,7 @@ export function createNpm(environment: NodeJS.ProcessEnv): Npm {
       child.once('error', reject);
       child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr }));
     });
+  };
 }
 
 /** What npm says went wrong, without its log-file notices and stack traces. */

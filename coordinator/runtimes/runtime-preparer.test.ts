@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Store } from '../store/store.ts';
 import { onEachDatabase, silent } from '../store/testing.ts';
@@ -12,12 +12,8 @@ import { admin, assembleRuntimes, unchecked } from './testing.ts';
 type Inside = Awaited<ReturnType<typeof assembleRuntimes>>;
 
 /** Waits for a fact of the loop under test, which works with a real database and real files. */
-async function until(what: string, fact: () => Promise<boolean> | boolean): Promise<void> {
-  for (let turn = 0; turn < 5_000; turn += 1) {
-    if (await fact()) return;
-    await setTimeout(2);
-  }
-  assert.fail(`it did not come about: ${what}`);
+function until(what: string, fact: () => Promise<boolean> | boolean): Promise<boolean> {
+  return awaitFact(what, fact, { everyMillis: 3 });
 }
 
 async function runtimeOffer({ desired }: Inside, tenant = 'jente') {

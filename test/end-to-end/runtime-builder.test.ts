@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { unpackLimits, unpackTree } from '@opencrane/agent/runtime/unpack-tree.ts';
@@ -33,7 +33,9 @@ after(async () => {
 
 /** A builder, and what it had npm do. */
 function builder(options: { nodeVersion?: string; stages?: string; npm?: Npm } = {}) {
-  const real = options.npm ?? createNpm(process.env);
+  // The user's cache: this is about what is built, not about how long a first download takes.
+  const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm');
+  const real = options.npm ?? createNpm(process.env, join(folder, 'npm'), cache);
   const runs: string[] = [];
   const npm: Npm = (args, signal) => {
     runs.push(args[0] ?? '');
@@ -45,6 +47,7 @@ function builder(options: { nodeVersion?: string; stages?: string; npm?: Npm } =
     catalogue: new RuntimeCatalogue(store),
     stages: options.stages ?? stages,
     platform: { ...platform, ...(options.nodeVersion && { nodeVersion: options.nodeVersion }) },
+    environment: process.env,
     clock: systemClock,
   });
   return { builder: made, runs };
