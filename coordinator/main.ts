@@ -54,6 +54,7 @@ import { TenantBundles } from './runtimes/tenant-bundles.ts';
 import { unpackedRuntime } from './runtimes/unpacked.ts';
 import { type CoordinatorSettings, readCoordinatorSettings } from './settings.ts';
 import { GroupCommit } from './store/group-commit.ts';
+import { RetentionLoop } from './store/retention.ts';
 import { Store } from './store/store.ts';
 import { agentObserver } from './tenants/agent-observer.ts';
 import { TenantKeeper } from './tenants/keeper.ts';
@@ -133,6 +134,11 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     preparer,
     wasRefused: (tenant) => directory.find(tenant)?.observed.receipts.get(Kind.RUNTIME)?.state === ReceiptState.FAILED,
   });
+  const retained = [
+    { what: 'events', keptMillis: settings.eventsKeptMillis, prune: events.prune.bind(events) },
+    { what: 'receipts', keptMillis: settings.receiptsKeptMillis, prune: receipts.prune.bind(receipts) },
+  ];
+  await lifecycle.start(new RetentionLoop({ retained, clock, log }));
   const commits = new GroupCommit(store);
   await lifecycle.start({ name: 'group commit', stop: () => commits.idle() });
   const observer = agentObserver({ directory, tenants, receipts, events, commits, runtimeRequests: runtimes, clock });

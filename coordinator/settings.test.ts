@@ -11,6 +11,8 @@ test('without flags and variables it is the folder below, and the documented por
     database: resolve('.opencrane', 'coordinator.sqlite'),
     buckets: undefined,
     retention: undefined,
+    eventsKeptMillis: 2_592_000_000,
+    receiptsKeptMillis: 7_776_000_000,
     logLevel: 'info',
   });
 });
@@ -22,6 +24,8 @@ test('a flag wins over its variable, and a variable over the default', () => {
     OPENCRANE_HOME: '/srv/crane',
     OPENCRANE_BUCKETS: 'gs://acme-{tenant}',
     OPENCRANE_RETENTION: 'all=2d,hourly=7d,daily=90d',
+    OPENCRANE_EVENT_RETENTION: '12h',
+    OPENCRANE_RECEIPT_RETENTION: '365d',
   });
   assert.deepEqual(settings, {
     home: '/srv/crane',
@@ -30,6 +34,8 @@ test('a flag wins over its variable, and a variable over the default', () => {
     database: 'postgres://db/x',
     buckets: 'gs://acme-{tenant}',
     retention: 'all=2d,hourly=7d,daily=90d',
+    eventsKeptMillis: 43_200_000,
+    receiptsKeptMillis: 31_536_000_000,
     logLevel: 'info',
   });
 });
@@ -75,6 +81,18 @@ const wrong = [
     field: 'database',
   },
   { reason: 'a retention that is none', args: ['--retention', '30d'], variables: {}, field: 'retention' },
+  {
+    reason: 'a time for events that would keep none',
+    args: ['--event-retention', '0d'],
+    variables: {},
+    field: 'event-retention',
+  },
+  {
+    reason: 'a time for receipts without a unit',
+    args: ['--receipt-retention', '30'],
+    variables: {},
+    field: 'receipt-retention',
+  },
   { reason: 'a level that there is not', args: ['--log-level', 'loud'], variables: {}, field: 'log-level' },
 ];
 

@@ -6,6 +6,12 @@ import { parseBucketAddress } from '@opencrane/kit/bucket-address.ts';
 import { inOneLine, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
 
+/** How long something is kept, as `30d` or `12h`, in milliseconds. */
+const kept = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[hd]$/, 'must be a number of hours or days, as 12h or 30d')
+  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('h') ? 3_600_000 : 86_400_000));
+
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** A flag, the variable that stands in for it, and what it must be. */
@@ -38,6 +44,8 @@ const settings = {
       .regex(/^all=\d{1,5}[hd],hourly=\d{1,5}[hd],daily=\d{1,5}[hd]$/, 'must be as in all=1d,hourly=7d,daily=30d')
       .optional(),
   },
+  'event-retention': { variable: 'OPENCRANE_EVENT_RETENTION', schema: kept.default(30 * 86_400_000) },
+  'receipt-retention': { variable: 'OPENCRANE_RECEIPT_RETENTION', schema: kept.default(90 * 86_400_000) },
   'log-level': {
     variable: 'OPENCRANE_LOG_LEVEL',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -56,6 +64,10 @@ export type CoordinatorSettings = {
   readonly buckets: string | undefined;
   /** Which snapshots agents keep, as `all=1d,hourly=7d,daily=30d`; undefined for their own default, which is this one. */
   readonly retention: string | undefined;
+  /** How long events are kept, in milliseconds; 30 days unless told otherwise. */
+  readonly eventsKeptMillis: number;
+  /** How long receipts are kept, in milliseconds; 90 days unless told otherwise, the newest of a tenant and kind for ever. */
+  readonly receiptsKeptMillis: number;
   readonly logLevel: string;
 };
 
@@ -81,6 +93,8 @@ export function readCoordinatorSettings(args: readonly string[], environment: No
     database: read('database') ?? join(home, 'coordinator.sqlite'),
     buckets: read('buckets'),
     retention: read('retention'),
+    eventsKeptMillis: read('event-retention'),
+    receiptsKeptMillis: read('receipt-retention'),
     logLevel: read('log-level'),
   };
 }

@@ -1,5 +1,7 @@
 /** Says what became of a revision, and makes an exit code of it. */
+
 import { toJson } from '@bufbuild/protobuf';
+import { atPath } from '@opencrane/kit/at-path.ts';
 import { enumName } from '@opencrane/kit/enum-name.ts';
 import { exitCodes } from '@opencrane/kit/errors.ts';
 import { type Receipt, ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -48,7 +50,7 @@ export function effectOf({ effect, downtimeMillis }: Receipt): string {
 /** Why an offer was refused, in OpenClaw's words. */
 export function refusalOf({ path, message, reason }: Receipt): string {
   const words = message || reason;
-  return path === '' || words.includes(path) ? words : `${path}: ${words}`;
+  return atPath(path, words);
 }
 
 function outcomeLine(output: Output, { tenant, outcome }: TenantOutcome): string {

@@ -32,6 +32,7 @@ import { agentMetrics } from './metrics.ts';
 import { OfferDispatch } from './offer-dispatch.ts';
 import { Outlet } from './outlet.ts';
 import type { AgentObserver, AgentTokenVerifier, BlobSource, DesiredState, LeaseWitness } from './ports.ts';
+import { Renewals } from './renewals.ts';
 import { RuntimeRequests } from './runtime-requests.ts';
 import { Session } from './session.ts';
 import type { SessionHost } from './session-host.ts';
@@ -68,6 +69,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
   readonly #dispatch: OfferDispatch;
   readonly #admission: Admission;
   readonly #archives = new Archives();
+  readonly #renewals: Renewals;
   readonly #stopping = new AbortController();
   readonly #host: SessionHost;
   #address = '';
@@ -81,6 +83,11 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#sessions = new Sessions(clock, () => this.#reconnectAfter());
     const metrics = agentMetrics(registry, () => this.#sessions.count);
+    this.#renewals = new Renewals({
+      helloMillis: this.#limits.helloMillis,
+      monotonic: () => clock.monotonic(),
+      disconnected: (tenant, sessionId, why) => this.#host.disconnected(tenant, sessionId, why),
+    });
     this.#dispatch = new OfferDispatch(options.desired, log);
     this.#admission = new Admission(this.#limits.admission, clock, random);
     const connect = takeStreams(grpcMethod(AgentService.method.connect).path, (call) => this.#connect(call));
@@ -111,13 +118,14 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
   }
 
   async start(): Promise<void> {
-    const { host, port, desired } = this.#options;
+    const { host, port, desired, clock } = this.#options;
     this.#address = await this.#listener.listen(host, port);
     this.#unsubscribe = desired.onChange((tenants) => {
       for (const session of this.#sessions.select(tenants)) this.#dispatch.refresh(session);
     });
     this.#sweeping = this.#sessions.sweepUntil(this.#stopping.signal, () => {
       this.#dispatch.retry();
+      this.#renewals.sweep(clock.monotonic());
       // Never shorter again: an agent goes by the interval it was told last, however few there are since.
       this.#longestInterval = Math.max(this.#longestInterval, heartbeatIntervalMillis(this.#sessions.count));
       const { silentConnectionMillis: least, endingMillis } = this.#limits;
@@ -132,6 +140,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     this.#listener.close();
     await this.#sweeping;
     await this.#sayGoodbye(hurry);
+    await this.#renewals.stop();
     await this.#listener.cutAll();
     this.#server.forceShutdown();
   }
@@ -166,6 +175,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     signal: AbortSignal | undefined,
     commandId = this.#options.newId(),
   ): Promise<CommandResult> {
+    await this.#renewals.settled(tenant, signal); // its stream is being renewed: that is a matter of seconds
     const session = this.#sessions.ofTenant(tenant);
     if (session === undefined) throw agentAway(tenant, 'is not connected');
     return session.order(commandId, what, signal);
@@ -234,12 +244,27 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
       heartbeatAnswer: () => current().toHeartbeat,
       silentSweeps: () => inSweeps(silenceMillis(heartbeatMillis())),
       enter: (session) => sessions.enter(session),
-      leave: (session) => {
+      leave: (session, asked) => {
         this.#dispatch.forget(session);
         sessions.leave(session);
+        if (asked !== undefined) this.#renewals.begin(session.tenant, asked);
+      },
+      connected: async (tenant, hello, sessionId) => {
+        if (await this.#renewals.hello(tenant, hello)) observer.renewed(tenant, sessionId);
+        else await observer.connected(tenant, hello, sessionId);
+      },
+      disconnected: async (tenant, sessionId, why) => {
+        try {
+          await observer.disconnected(tenant, sessionId, why);
+        } catch (cause) {
+          log.error({ err: cause, tenant }, 'telling that an agent disconnected failed');
+        }
       },
       closed: (session) => sessions.closed(session),
-      refresh: (session) => this.#dispatch.refresh(session),
+      refresh: (session) => {
+        this.#renewals.end(session.tenant);
+        this.#dispatch.refresh(session);
+      },
       runtimeRequest: (tenant, requestId, version) => requests.decide(tenant, requestId, version),
       socketOf: (peer) => this.#listener.socketOf(peer),
     };

@@ -81,6 +81,17 @@ export function afterSent(view: AgentView, { kind, revision, digest, nonce }: Pr
   return view.map((known) => (known.kind === kind ? { ...known, sent: { revision, digest, nonce } } : known));
 }
 
+/** Whether two views are of an agent that can apply the same kinds and serves the same. */
+export function servesTheSame(left: AgentView, right: AgentView): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ kind, serving }) => {
+      const other = right.find((one) => one.kind === kind)?.serving;
+      return other?.revision === serving.revision && other.digest === serving.digest;
+    })
+  );
+}
+
 /** The offers that the agent should be sent now. */
 export function offersDue(view: AgentView, desired: readonly PreparedOffer[]): PreparedOffer[] {
   return desired.filter((offer) => {

@@ -16,6 +16,8 @@ export interface DesiredState {
 /** Is told what agents say. Calls for one tenant come one after the other. */
 export interface AgentObserver {
   connected(tenant: string, hello: Hello, sessionId: string): Promise<void>;
+  /** The agent that was connected has another session, as it was asked to: nothing else has changed. */
+  renewed(tenant: string, sessionId: string): void;
   /** Resolves once the receipt is in the database; a receipt id that is there already changes nothing. */
   receipt(tenant: string, receipt: Receipt): Promise<void>;
   health(tenant: string, health: Health): Promise<void>;

@@ -3,12 +3,13 @@ import type { Socket } from 'node:net';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
-import type { CommandResult, GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
+import type { CommandResult, GoodbyeReason, Hello } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import type { PreparedOffer } from '../offers/offer.ts';
 import type { Outgoing } from './mailbox.ts';
 import type { Order } from './messages.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { AgentObserver, AgentTokenVerifier } from './ports.ts';
+import type { Left } from './renewals.ts';
 
 /** A session as its surroundings see it. */
 export interface HostedSession {
@@ -48,11 +49,15 @@ export interface SessionHost {
   silentSweeps(): number;
   /** Makes the session its tenant's; resolves when the one before has left. */
   enter(session: HostedSession): Promise<void>;
-  /** The session no longer speaks for its tenant. */
-  leave(session: HostedSession): void;
+  /** The session no longer speaks for its tenant; `asked` when its agent was asked to come again. */
+  leave(session: HostedSession, asked: Left | undefined): void;
+  /** Tells that an agent has said hello, unless it has come again as it was asked to. */
+  connected(tenant: string, hello: Hello, sessionId: string): Promise<void>;
+  /** Tells that an agent's stream has ended. Never rejects. */
+  disconnected(tenant: string, sessionId: string, why: string): Promise<void>;
   /** The session's transport is gone. */
   closed(session: HostedSession): void;
-  /** Has the tenant's desired state handed to the session. */
+  /** The session serves: has the tenant's desired state handed to it. */
   refresh(session: HostedSession): void;
   runtimeRequest(tenant: string, requestId: string, version: string): ReturnType<AgentObserver['runtimeRequest']>;
   socketOf(peer: string): Socket | undefined;

@@ -63,6 +63,8 @@ export class Session implements HostedSession, StreamListener {
   #tenant = '';
   #view: AgentView = [];
   #commands: PendingCommands | undefined;
+  /** Of the agent's process. */
+  #instanceId = '';
   readonly #tasks: TaskQueue;
   #observed = false;
   #authenticated = false;
@@ -109,7 +111,9 @@ export class Session implements HostedSession, StreamListener {
   }
 
   bye(reason: GoodbyeReason, reconnectAfterMillis: number, error?: OpenCraneError): Promise<void> {
-    return this.#end(reasonName(reason), () => this.#outlet.end(goodbye(reason, reconnectAfterMillis), error));
+    const isRenewed = reason === GoodbyeReason.MAX_AGE && this.#phase === 'serving';
+    const last = () => this.#outlet.end(goodbye(reason, reconnectAfterMillis), error);
+    return this.#end(reasonName(reason), last, isRenewed ? reconnectAfterMillis : undefined);
   }
 
   /** Ends the stream with an error. */
@@ -194,9 +198,10 @@ export class Session implements HostedSession, StreamListener {
     await host.enter(this);
     if (this.#phase !== 'accepting') return;
     this.#observed = true;
-    await host.observer.connected(this.#tenant, hello, this.id);
+    await host.connected(this.#tenant, hello, this.id);
     if (this.#phase !== 'accepting') return;
     this.#phase = 'serving';
+    this.#instanceId = hello.instanceId;
     this.#view = viewOf(hello.capabilities, hello.kinds);
     this.#patience = host.silentSweeps();
     this.#outlet.answer(host.welcome(this.id));
@@ -283,26 +288,21 @@ export class Session implements HostedSession, StreamListener {
     else this.#readOn();
   }
 
-  /** Leaves the tenant, once: a newer session may speak for it from now on. `last` says the last word. */
-  #end(why: string, last: () => void): Promise<void> {
+  /** Leaves the tenant, once: a newer session may speak for it from now on. `last` says the last word, `comeAgain` that it asks so. */
+  #end(why: string, last: () => void, comeAgain?: number): Promise<void> {
     if (this.#phase === 'ending' || this.#phase === 'ended') return this.#tasks.idle();
     this.#phase = 'ending';
     this.#since = this.#host.sweeps();
     last();
     this.#commands?.abandon();
-    this.#host.leave(this);
+    const { id: sessionId } = this;
+    const asked = { sessionId, instanceId: this.#instanceId, view: this.#view, reconnectAfterMillis: comeAgain ?? 0 };
+    this.#host.leave(this, comeAgain === undefined ? undefined : asked);
     this.#host.metrics.streamEnded(why);
-    this.#tasks.add(() => this.#tellDisconnected(why));
-    return this.#tasks.idle();
-  }
-
-  async #tellDisconnected(why: string): Promise<void> {
-    if (!this.#observed) return;
-    try {
-      await this.#host.observer.disconnected(this.#tenant, this.id, why);
-    } catch (cause) {
-      this.#host.log.error({ err: cause, tenant: this.#tenant }, 'telling that an agent disconnected failed');
+    if (comeAgain === undefined && this.#observed) {
+      this.#tasks.add(() => this.#host.disconnected(this.#tenant, sessionId, why));
     }
+    return this.#tasks.idle();
   }
 
   #cut(): void {

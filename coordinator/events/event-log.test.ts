@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { ProgressSchema, ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { ReceiptStore } from '../receipts/receipt-store.ts';
 import type { Store } from '../store/store.ts';
 import { onEachDatabase } from '../store/testing.ts';
 import { EventLog, type Followed } from './event-log.ts';
@@ -47,16 +48,43 @@ onEachDatabase((database) => {
   test('a filter, kept events only, and the end of those who do not follow', async (t) => {
     const store = await database.store(t);
     const log = new EventLog(store, new ManualClock());
-    const receipt = create(ReceiptSchema, { receiptId: 'r' });
+    const receipts = new ReceiptStore(store, new ManualClock());
+    const receipt = create(ReceiptSchema, { receiptId: 'r', message: 'no' });
     await happen(store, log, 'other', 'one');
-    await store.transaction((change) => log.record(change, { tenant: 'jente', reason: 'R', message: 'two', receipt }));
+    await store.transaction(async (change) => {
+      await receipts.keep(change, 'other', create(ReceiptSchema, { receiptId: 'r', message: "another tenant's" }));
+      await receipts.keep(change, 'jente', receipt);
+      await log.record(change, { tenant: 'jente', reason: 'R', message: 'two', receipt });
+    });
     const { signal } = new AbortController();
     const kept = await Array.fromAsync(log.follow({ tenant: 'jente', afterId: 0, follow: false }, signal));
     assert.deepEqual(kept.map(words), ['2 two']);
     const [only] = kept;
     assert.ok(only && 'kept' in only);
-    assert.equal(only.kept.receipt?.receiptId, 'r');
+    assert.equal(only.kept.receipt?.message, 'no');
+    assert.doesNotMatch(
+      JSON.stringify(await store.db.selectFrom('events').selectAll().execute()),
+      /"no"/,
+      'stored once',
+    );
     assert.deepEqual(await Array.fromAsync(log.follow({ tenant: '', afterId: -1, follow: false }, signal)), []);
+  });
+
+  test('events from before a time go, oldest first and so many at once; a follower goes on after them', async (t) => {
+    const store = await database.store(t);
+    const clock = new ManualClock(1_000);
+    const log = new EventLog(store, clock);
+    for (const message of ['one', 'two', 'three']) await happen(store, log, 'jente', message);
+    clock.advance(1_000);
+    await happen(store, log, 'jente', 'four');
+    assert.equal(await log.prune(1_000, 500), 0, 'from before that time, not at it');
+    assert.equal(await log.prune(2_000, 2), 2);
+    const { signal } = new AbortController();
+    const all = () => Array.fromAsync(log.follow({ tenant: '', afterId: 1, follow: false }, signal));
+    assert.deepEqual((await all()).map(words), ['3 three', '4 four']);
+    assert.equal(await log.prune(2_000, 2), 1);
+    await happen(store, log, 'jente', 'five');
+    assert.deepEqual((await all()).map(words), ['4 four', '5 five'], 'numbers are never given again');
   });
 
   test('of progress a slow follower gets the newest of each tenant', async (t) => {

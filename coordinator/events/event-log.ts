@@ -2,7 +2,7 @@
  * What happens to tenants. Events are kept in the database and numbered in the order of their commits, so that a
  * follower resumes after the last number it saw. Progress is not kept: only the newest of a tenant reaches a follower.
  */
-import { fromJsonString, toJsonString } from '@bufbuild/protobuf';
+import { fromJsonString } from '@bufbuild/protobuf';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { type Progress, type Receipt, ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import type { Change, Store } from '../store/store.ts';
@@ -16,6 +16,7 @@ export type EventRecord = {
   readonly reason: string;
   /** One line for a person. */
   readonly message: string;
+  /** The receipt that it is about, which is kept beside it (receipts/receipt-store.ts), maybe for less time. */
   readonly receipt?: Receipt;
 };
 
@@ -48,10 +49,9 @@ export class EventLog {
   /** Writes an event as part of a change. Comes after the change's revisions: locks are taken in one order. */
   async record(change: Change, { receipt, ...event }: EventRecord): Promise<void> {
     const id = await change.next('event');
-    const text = receipt ? toJsonString(ReceiptSchema, receipt) : '';
     await change.db
       .insertInto('events')
-      .values({ id, at: this.#clock.now(), ...event, receipt: text })
+      .values({ id, at: this.#clock.now(), ...event, receipt_id: receipt?.receiptId ?? '' })
       .execute();
     change.afterCommit(() => this.#ring(event.tenant));
   }
@@ -59,6 +59,15 @@ export class EventLog {
   /** Removes what happened to a tenant that is deleted. */
   async removeTenant(change: Change, tenant: string): Promise<void> {
     await change.db.deleteFrom('events').where('tenant', '=', tenant).execute();
+  }
+
+  /** Removes the oldest events from before a time, at most so many; resolves with how many that were. */
+  async prune(before: number, most: number): Promise<number> {
+    return this.#store.transaction(async ({ db }) => {
+      const old = db.selectFrom('events').select('id').where('at', '<', before).orderBy('at').limit(most);
+      const { numDeletedRows } = await db.deleteFrom('events').where('id', 'in', old).executeTakeFirst();
+      return Number(numDeletedRows);
+    });
   }
 
   /** Tells followers how far something is; the newest word of a tenant takes the place of the one before. */
@@ -114,12 +123,20 @@ export class EventLog {
   }
 
   async #page(tenant: string, afterId: number): Promise<KeptEvent[]> {
-    let query = this.#store.db.selectFrom('events').selectAll().where('id', '>', afterId).orderBy('id').limit(PAGE);
-    if (tenant !== '') query = query.where('tenant', '=', tenant);
+    let query = this.#store.db
+      .selectFrom('events')
+      .leftJoin('receipts', (join) =>
+        join.onRef('receipts.tenant', '=', 'events.tenant').onRef('receipts.receipt_id', '=', 'events.receipt_id'),
+      )
+      .select(['events.id', 'events.at', 'events.tenant', 'events.reason', 'events.message', 'receipts.receipt'])
+      .where('events.id', '>', afterId)
+      .orderBy('events.id')
+      .limit(PAGE);
+    if (tenant !== '') query = query.where('events.tenant', '=', tenant);
     const rows = await query.execute();
     return rows.map(({ receipt, ...event }) => ({
       ...event,
-      ...(receipt !== '' && { receipt: fromJsonString(ReceiptSchema, receipt, { ignoreUnknownFields: true }) }),
+      ...(receipt !== null && { receipt: fromJsonString(ReceiptSchema, receipt, { ignoreUnknownFields: true }) }),
     }));
   }
 

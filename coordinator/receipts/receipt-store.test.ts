@@ -36,6 +36,31 @@ onEachDatabase((database) => {
     );
   });
 
+  test('receipts from before a time go, but never the newest of a tenant and kind', async (t) => {
+    const store = await database.store(t);
+    const clock = new ManualClock(1_000);
+    const receipts = new ReceiptStore(store, clock);
+    const keep = (tenant: string, one: ReturnType<typeof receipt>) =>
+      store.transaction((change) => receipts.keep(change, tenant, one));
+    for (const id of ['a', 'b', 'c']) await keep('jente', receipt(id));
+    await keep('jente', receipt('r', Kind.RUNTIME));
+    await keep('other', receipt('a'));
+    clock.advance(1_000);
+    await keep('jente', receipt('d'));
+    assert.equal(await receipts.prune(2_000, 2), 2);
+    assert.equal(await receipts.prune(2_000, 2), 1);
+    assert.equal(await receipts.prune(9_000, 2), 0);
+    const kept = await Promise.all([
+      receipts.list('jente', Kind.CONFIG, 10),
+      receipts.list('jente', Kind.RUNTIME, 10),
+      receipts.list('other', Kind.CONFIG, 10),
+    ]);
+    assert.deepEqual(
+      kept.map((list) => list.map(({ receiptId }) => receiptId)),
+      [['d'], ['r'], ['a']],
+    );
+  });
+
   test('receipts of a deleted tenant are gone, those of others are not', async (t) => {
     const store = await database.store(t);
     const receipts = new ReceiptStore(store, new ManualClock());

@@ -60,6 +60,32 @@ export class ReceiptStore {
     return rows.map(({ tenant, receipt }) => ({ tenant, receipt: decode(receipt) }));
   }
 
+  /**
+   * Removes the oldest receipts that came before a time, at most so many; resolves with how many that were. The newest of
+   * a tenant and kind stays at any age: it says what serves.
+   */
+  async prune(before: number, most: number): Promise<number> {
+    return this.#store.transaction(async ({ db }) => {
+      const old = db
+        .selectFrom('receipts')
+        .select('number')
+        .where('received_at', '<', before)
+        .where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('receipts as newer')
+              .select('newer.number')
+              .whereRef('newer.tenant', '=', 'receipts.tenant')
+              .whereRef('newer.kind', '=', 'receipts.kind')
+              .whereRef('newer.number', '>', 'receipts.number'),
+          ),
+        )
+        .orderBy('received_at')
+        .limit(most);
+      const { numDeletedRows } = await db.deleteFrom('receipts').where('number', 'in', old).executeTakeFirst();
+      return Number(numDeletedRows);
+    });
+  }
+
   /** Removes the receipts of a tenant that is deleted. */
   async removeTenant(change: Change, tenant: string): Promise<void> {
     await change.db.deleteFrom('receipts').where('tenant', '=', tenant).execute();

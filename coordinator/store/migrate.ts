@@ -5,6 +5,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { first } from './migrations/0001-first.ts';
 import { givenUp } from './migrations/0002-given-up.ts';
 import { bundles } from './migrations/0004-bundles.ts';
+import { history } from './migrations/0005-history.ts';
 
 /**
  * Every change of the schema, in order. Names are zero-padded ASCII on purpose: Kysely sorts them by code unit when it loads them and by locale
@@ -14,6 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-given-up': givenUp,
   '0004-bundles': bundles,
+  '0005-history': history,
 };
 
 /** Name of Kysely's own table of what was executed. */

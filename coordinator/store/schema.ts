@@ -66,8 +66,8 @@ type EventsTable = {
   tenant: string;
   reason: string;
   message: string;
-  /** A Receipt as the JSON of its message; empty when the event is not about one. */
-  receipt: string;
+  /** Of the receipt that it is about, which may be kept for less time; empty when it is about none. */
+  receipt_id: string;
 };
 
 type RuntimesTable = {

@@ -5,11 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { type Kysely, sql } from 'kysely';
+import { type Generated, type Kysely, sql } from 'kysely';
 import { GroupCommit } from './group-commit.ts';
 import { migrate, migrations } from './migrate.ts';
+import { history } from './migrations/0005-history.ts';
 import { Store } from './store.ts';
 import { onEachDatabase, silent } from './testing.ts';
+
+/** The events before and after they named their receipts. */
+type EventsAtBoth = { events: { id: number; receipt: string; receipt_id: Generated<string> } };
 
 onEachDatabase((database) => {
   test('what a failing change wrote is not there, and nobody is told of it', async (t) => {
@@ -106,6 +110,37 @@ onEachDatabase((database) => {
     const tables = await store.db.introspection.getTables();
     assert.ok(!tables.some(({ name }) => name === 'halfway'));
     assert.ok(tables.some(({ name }) => name === 'tenants'));
+  });
+
+  test('events from before they named their receipts keep them', async (t) => {
+    const store = await database.store(t);
+    const db = store.db as unknown as Kysely<EventsAtBoth>;
+    // As it was before: the two indexes and the column are taken back, and the events have receipts in them.
+    for (const index of ['events_by_time', 'receipts_by_time']) await db.schema.dropIndex(index).execute();
+    await db.schema.alterTable('events').dropColumn('receipt_id').execute();
+    await db.schema
+      .alterTable('events')
+      .addColumn('receipt', 'text', (of) => of.notNull().defaultTo(''))
+      .execute();
+    const facts = { at: 1, tenant: 'jente', reason: 'R', message: 'm' };
+    const rows = Array.from({ length: 1_001 }, (_, id) => ({
+      ...facts,
+      id,
+      receipt: id % 2 === 0 ? '' : JSON.stringify({ receiptId: `r${id}`, kind: 'KIND_CONFIG' }),
+    }));
+    for (let at = 0; at < rows.length; at += 100) {
+      await db
+        .insertInto('events')
+        .values(rows.slice(at, at + 100))
+        .execute();
+    }
+    await history.up(store.db);
+    const events = await db.selectFrom('events').selectAll().orderBy('id').execute();
+    assert.deepEqual(
+      events.map((event) => event.receipt_id),
+      rows.map(({ id }) => (id % 2 === 0 ? '' : `r${id}`)),
+    );
+    assert.ok(!events.some((event) => 'receipt' in event));
   });
 
   test('group commit: one that fails does not take the others with it', async (t) => {

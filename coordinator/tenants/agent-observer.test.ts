@@ -84,6 +84,26 @@ onEachDatabase((database) => {
     assert.deepEqual(await reasons('jente'), ['ConfigApplied']);
   });
 
+  test('a refusal names its path once, whether or not the words do', async (t) => {
+    const { observer, directory, events, addTenant } = await assemble(await database.store(t));
+    await addTenant('jente');
+    await observer.connected('jente', hello, 's1');
+    await observer.health('jente', health(ComponentState.HEALTHY));
+    for (const [message, line] of [
+      ['expected a number', 'gateway.port: expected a number'],
+      ['gateway.port: expected a number', 'gateway.port: expected a number'],
+      ['invalid config at gateway.port', 'invalid config at gateway.port'],
+    ] as const) {
+      const refused = { ...receipt(line + message, ReceiptState.FAILED), path: 'gateway.port', message };
+      await observer.receipt('jente', refused);
+      assert.equal(phaseOfEntry(directory.get('jente')).message, `revision 3 was refused: ${line}`);
+      const { signal } = new AbortController();
+      const followed = await Array.fromAsync(events.follow({ tenant: 'jente', afterId: 0, follow: false }, signal));
+      const last = followed.at(-1);
+      assert.equal(last && 'kept' in last && last.kept.message, `revision 3 was refused: ${line}`);
+    }
+  });
+
   test('what an unchanged report costs is nothing', async (t) => {
     const { observer, store, clock, directory, addTenant } = await assemble(await database.store(t));
     await addTenant('jente');

@@ -1,5 +1,7 @@
 /** Takes down what agents say: in memory at once, in the database when it changed, as an event when it is news. */
+
 import { equals } from '@bufbuild/protobuf';
+import { atPath } from '@opencrane/kit/at-path.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { isLackOfTheMachine } from '@opencrane/kit/system-error.ts';
 import { type Health, HealthSchema, type Hello } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
@@ -42,6 +44,11 @@ export function agentObserver(parts: AgentObserverParts): AgentObserver {
       // What an agent said on an earlier stream is not what is so now; the first thing this one says is its health.
       const seen = { session: sessionId, lastSeen: clock.now(), health: undefined };
       await observe(tenant, seen, [{ reason: 'AgentConnected', message: introduction(hello) }]);
+    },
+
+    renewed(tenant, sessionId) {
+      directory.get(tenant); // a tenant that is gone is told so
+      directory.renewed(tenant, sessionId, clock.now());
     },
 
     async receipt(tenant, receipt) {
@@ -179,7 +186,7 @@ function receiptLine({ state, revision, effect, downtimeMillis, path, message }:
       return `revision ${revision} is in effect (${effect || 'none'}${downtime})`;
     }
     case ReceiptState.FAILED:
-      return `revision ${revision} was refused: ${path === '' ? '' : `${path}: `}${message}`;
+      return `revision ${revision} was refused: ${atPath(path, message)}`;
     default:
       return `revision ${revision} is being applied`;
   }

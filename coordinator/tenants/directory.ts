@@ -100,6 +100,11 @@ export class TenantDirectory {
     this.#set(name, { lastSeen: at });
   }
 
+  /** Notes that the agent that is connected has another session, which is no news to watchers. */
+  renewed(name: string, session: string, at: number): void {
+    this.#set(name, { session, lastSeen: at });
+  }
+
   /** Notes that a delete was asked for. */
   markDeleting(name: string): void {
     const entry = this.get(name);

@@ -7,6 +7,7 @@
  *
  * READY needs an agent that is connected now: what was reported by one that is gone may no longer be so.
  */
+import { atPath } from '@opencrane/kit/at-path.ts';
 import {
   type Component,
   ComponentState,
@@ -88,9 +89,8 @@ const byBadness: readonly ComponentState[] = [
 function refusal(receipts: readonly Receipt[]): string {
   const failed = receipts.find(({ state }) => state === ReceiptState.FAILED);
   if (failed === undefined) return '';
-  const where = failed.path === '' ? '' : `${failed.path}: `;
   const serving = failed.servingRevision === 0n ? '' : `; revision ${failed.servingRevision} serves on`;
-  return `revision ${failed.revision} was refused: ${where}${firstLine(failed.message)}${serving}`;
+  return `revision ${failed.revision} was refused: ${atPath(failed.path, firstLine(failed.message))}${serving}`;
 }
 
 function progressLine(progress: Progress | undefined): string {

@@ -75,6 +75,9 @@ class FakeObserver implements AgentObserver {
   async connected(tenant: string): Promise<void> {
     this.log.push(`connected ${tenant}`);
   }
+  renewed(tenant: string): void {
+    this.log.push(`renewed ${tenant}`);
+  }
   async receipt(tenant: string, receipt: Receipt): Promise<void> {
     await this.beforeStoring();
     this.receipts.push(receipt);
@@ -114,6 +117,8 @@ export async function startPlane(
     readonly limits?: AgentPlaneOptions['limits'];
     readonly port?: number;
     readonly witness?: AgentPlaneOptions['witness'];
+    /** In place of the fake one. */
+    readonly observer?: AgentObserver;
   } = {},
 ) {
   const desired = new FakeDesired();
@@ -124,7 +129,7 @@ export async function startPlane(
     host: '127.0.0.1',
     port: options.port ?? 0,
     desired,
-    observer,
+    observer: options.observer ?? observer,
     verifier: { verify: async (token) => verify(token) },
     blobs: { open: async (_tenant, digest, offset) => openBlob(digest, offset) },
     witness: options.witness ?? { vouch: async () => false, grant: async () => false },

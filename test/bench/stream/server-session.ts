@@ -30,6 +30,7 @@ export async function startSessions(): Promise<BenchServer> {
     witness: { vouch: async () => true, grant: async () => false },
     observer: {
       connected: async () => {},
+      renewed: () => {},
       receipt: async () => {
         receipts += 1;
       },
