@@ -4,14 +4,17 @@
  */
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
 import {
+  constants,
   createServer as createHttp2,
   type Http2ServerRequest,
   type Http2ServerResponse,
   type Http2Session,
 } from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { defaultPatience, mayStay, type Patience } from './patience.ts';
 
 /** A request of either version. */
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
@@ -25,6 +28,8 @@ export type OnePortOptions = {
   /** 0 for any free one. */
   readonly port: number;
   readonly log: Logger;
+  readonly clock: Clock;
+  readonly patience?: Patience;
   readonly handle: (request: AnyRequest, response: AnyResponse) => void;
 };
 
@@ -37,13 +42,32 @@ const PREFACE_TIMEOUT_MILLIS = 10_000;
 /** Most concurrent requests of one HTTP/2 connection. */
 const MAX_STREAMS = 1_000;
 
+/** Connections at one time; more are refused. One of the CLI each, or of a watching console. */
+const MOST_CONNECTIONS = 1_000;
+
+/** Time between two looks at all connections. */
+const SWEEP_MILLIS = 1_000;
+
+/** A request, and what it is answered with. */
+type Exchange = { readonly request: AnyRequest; readonly response: AnyResponse };
+
+type Connection = {
+  readonly open: Set<Exchange>;
+  mayRest: boolean;
+  turnSince: number;
+  bytesHeard: number;
+  heardAt: number;
+};
+
 /** A server for both versions. */
 export class OnePort {
   readonly #options: OnePortOptions;
   readonly #server = createServer((socket) => this.#accept(socket));
   readonly #http1 = createHttp1((request, response) => this.#handle1(request, response));
   readonly #http2 = createHttp2({ settings: { maxConcurrentStreams: MAX_STREAMS } });
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Map<Socket, Connection>();
+  readonly #ofSession = new WeakMap<Http2Session, Connection>();
+  readonly #stopping = new AbortController();
   readonly #sessions = new Set<Http2Session>();
   /** Responses that are under way on each HTTP/1.1 connection. */
   readonly #busy = new Map<Socket, number>();
@@ -51,7 +75,8 @@ export class OnePort {
 
   constructor(options: OnePortOptions) {
     this.#options = options;
-    this.#http2.on('request', options.handle);
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#http2.on('request', (request, response) => this.#handle2(request, response));
     this.#http2.on('session', (session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
@@ -73,7 +98,10 @@ export class OnePort {
           }),
         );
       });
-      this.#server.listen({ host, port }, resolve);
+      this.#server.listen({ host, port }, () => {
+        void this.#sweepUntil(this.#stopping.signal);
+        resolve();
+      });
     });
   }
 
@@ -92,7 +120,10 @@ export class OnePort {
   /** Takes no new connection or request and resolves when those under way have ended and every connection is closed. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
-      this.#server.close(() => resolve());
+      this.#server.close(() => {
+        this.#stopping.abort('the port is closed');
+        resolve();
+      });
       for (const session of this.#sessions) session.close();
       for (const [socket, responses] of this.#busy) if (responses === 0) socket.end();
     });
@@ -101,11 +132,13 @@ export class OnePort {
 
   /** Cuts every connection that is left. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
   #accept(socket: Socket): void {
-    this.#sockets.add(socket);
+    const now = this.#options.clock.monotonic();
+    const connection: Connection = { open: new Set(), mayRest: false, turnSince: now, bytesHeard: 0, heardAt: now };
+    this.#sockets.set(socket, connection);
     socket.once('close', () => this.#sockets.delete(socket));
     socket.on('error', (err) => this.#options.log.debug({ err }, 'a connection failed'));
     const timer = setTimeout(() => socket.destroy(), PREFACE_TIMEOUT_MILLIS);
@@ -120,9 +153,56 @@ export class OnePort {
       socket.pause();
       socket.unshift(seen);
       if (version === 1) this.#hand1(socket);
-      else this.#http2.emit('connection', socket);
+      else this.#hand2(socket, connection);
     };
     socket.on('data', onData);
+  }
+
+  #hand2(socket: Socket, connection: Connection): void {
+    // The session is made at once, and does not give away its socket.
+    this.#http2.once('session', (session) => this.#ofSession.set(session, connection));
+    this.#http2.emit('connection', socket);
+  }
+
+  #handle2(request: Http2ServerRequest, response: Http2ServerResponse): void {
+    const { stream } = request;
+    const connection = stream.session && this.#ofSession.get(stream.session);
+    if (connection !== undefined) this.#track(connection, { request, response });
+    const { stallMillis } = this.#options.patience ?? defaultPatience;
+    // Another stream of the connection may be busy; this one has to come on all the same.
+    stream.setTimeout(stallMillis, () => {
+      if (!isOurs({ request, response })) stream.close(constants.NGHTTP2_CANCEL);
+    });
+    this.#options.handle(request, response);
+  }
+
+  #track(connection: Connection, exchange: Exchange): void {
+    connection.open.add(exchange);
+    exchange.response.once('close', () => {
+      connection.open.delete(exchange);
+      connection.mayRest = exchange.request.httpVersionMajor === 2;
+      connection.turnSince = this.#options.clock.monotonic();
+    });
+  }
+
+  async #sweepUntil(signal: AbortSignal): Promise<void> {
+    const { clock, patience = defaultPatience } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(Math.min(SWEEP_MILLIS, patience.stallMillis), signal).catch(() => {});
+      const now = clock.monotonic();
+      for (const [socket, connection] of this.#sockets) this.#look(socket, connection, now, patience);
+    }
+  }
+
+  #look(socket: Socket, connection: Connection, now: number, patience: Patience): void {
+    const { open, mayRest } = connection;
+    if (socket.bytesRead !== connection.bytesHeard) connection.heardAt = now;
+    connection.bytesHeard = socket.bytesRead;
+    const isOurTurn = [...open].some(isOurs);
+    if (isOurTurn) connection.turnSince = now;
+    const [turnMillis, silentMillis] = [now - connection.turnSince, now - connection.heardAt];
+    const seen = { isOurTurn, halfSent: open.size, mayRest, turnMillis, silentMillis };
+    if (!mayStay(seen, patience)) socket.destroy();
   }
 
   #hand1(socket: Socket): void {
@@ -134,6 +214,8 @@ export class OnePort {
 
   #handle1(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
+    const connection = this.#sockets.get(socket);
+    if (connection !== undefined) this.#track(connection, { request, response });
     this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
     response.once('close', () => {
       const left = (this.#busy.get(socket) ?? 1) - 1;
@@ -142,6 +224,11 @@ export class OnePort {
     });
     this.#options.handle(request, response);
   }
+}
+
+/** Whether it is for the server to go on: everything was sent, or the answer has begun. */
+function isOurs({ request, response }: Exchange): boolean {
+  return request.complete || response.headersSent;
 }
 
 /** The version that the first bytes tell, or undefined while they could be either. */
