@@ -1,4 +1,4 @@
-/** Configuration from the admin's call to the running OpenClaw and back, on the real one. */
+/** Configuration from the admin's call to the running OpenClaw and back. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';

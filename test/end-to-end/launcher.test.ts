@@ -1,4 +1,4 @@
-/** The launcher and a real OpenClaw, with no agent: what the launcher does on its own. */
+/** The launcher and an OpenClaw, with no agent: what the launcher does on its own. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';

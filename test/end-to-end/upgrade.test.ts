@@ -1,4 +1,4 @@
-/** Versions on the real OpenClaw: up with everything kept, down only with the state of then, and back by itself when a version is bad. */
+/** Versions of OpenClaw: up with everything kept, down only with the state of then, and back by itself when a version is bad. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
