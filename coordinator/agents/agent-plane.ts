@@ -100,10 +100,15 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
     const blobCalls = new BlobCalls({ verifier, blobs, log, clock, concurrency, stallMillis, cut });
     const archiveCalls = { verifier, log, archives: this.#archives };
     this.#server.addService(grpcServerDefinition(AgentService), {
-      ReadBlob: (call: BlobCall) => void blobCalls.serve(call),
-      SendArchive: (call: ArchiveCall, respond: sendUnaryData<SendArchiveResponse>) =>
-        void takeArchive(archiveCalls, call, respond),
-      ...witnessCalls({ verifier, witness, log }),
+      ReadBlob: (call: BlobCall) => {
+        this.#listener.asked(call.getPeer());
+        void blobCalls.serve(call);
+      },
+      SendArchive: (call: ArchiveCall, respond: sendUnaryData<SendArchiveResponse>) => {
+        this.#listener.asked(call.getPeer());
+        void takeArchive(archiveCalls, call, respond);
+      },
+      ...witnessCalls({ verifier, witness, log, asked: (peer) => this.#listener.asked(peer) }),
     });
   }
 
@@ -128,8 +133,9 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
       this.#renewals.sweep(clock.monotonic());
       // Never shorter again: an agent goes by the interval it was told last, however few there are since.
       this.#longestInterval = Math.max(this.#longestInterval, heartbeatIntervalMillis(this.#sessions.count));
-      const { silentConnectionMillis: least, endingMillis } = this.#limits;
-      this.#listener.sweep(inSweeps(silentConnectionMillis(this.#longestInterval, least, endingMillis)));
+      const { silentConnectionMillis: least, endingMillis, helloMillis } = this.#limits;
+      const silence = inSweeps(silentConnectionMillis(this.#longestInterval, least, endingMillis));
+      this.#listener.sweep(silence, inSweeps(helloMillis));
     });
   }
 
@@ -182,6 +188,7 @@ export class AgentPlane implements Part, AgentCommands, VaultAgents {
   }
 
   #connect(call: StreamCall): void {
+    this.#listener.asked(call.peer());
     const answer = this.#admission.ask();
     if (this.#stopping.signal.aborted) turnAway(call, GoodbyeReason.SHUTDOWN, this.#reconnectAfter());
     else if (answer.admitted) this.#sessions.add(new Session(call, this.#host));

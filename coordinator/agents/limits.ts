@@ -6,7 +6,7 @@ import type { AdmissionOptions } from './admission.ts';
 export type AgentPlaneLimits = {
   /** Streams that may begin: one core accepts about 1,000 a second, and the database must keep up. */
   readonly admission: AdmissionOptions;
-  /** From the opening of a stream to its hello, token check included. */
+  /** From the opening of a stream to its hello, token check included; and from that of a connection to its first request. */
   readonly helloMillis: number;
   /** From the last word to the end of the stream; then the connection is cut. */
   readonly endingMillis: number;

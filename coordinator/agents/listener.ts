@@ -6,7 +6,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 
 /** A connection, and how much was heard of it when somebody looked last. */
-type Connection = { readonly socket: Socket; bytesHeard: number; silentSweeps: number };
+type Connection = {
+  readonly socket: Socket;
+  bytesHeard: number;
+  silentSweeps: number;
+  /** Sweeps in which no request had come as far as its handler; undefined since one has. */
+  unaskedSweeps: number | undefined;
+};
 
 /** The listening socket and the connections it has accepted. */
 export class Listener {
@@ -21,7 +27,7 @@ export class Listener {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`;
       // grpc-js asks every connection where it arrived: a system call each, a twentieth of what a storm costs.
       Object.assign(socket, { _sockname: this.#local });
-      this.#connections.set(peer, { socket, bytesHeard: 0, silentSweeps: 0 });
+      this.#connections.set(peer, { socket, bytesHeard: 0, silentSweeps: 0, unaskedSweeps: 0 });
       socket.once('close', () => this.#connections.delete(peer));
       socket.on('error', ignore);
       inject(socket);
@@ -48,12 +54,23 @@ export class Listener {
     return this.#connections.get(peer)?.socket;
   }
 
+  /** A request of this peer has come as far as its handler. */
+  asked(peer: string): void {
+    const connection = this.#connections.get(peer);
+    if (connection !== undefined) connection.unaskedSweeps = undefined;
+  }
+
   /**
    * Cuts connections that were silent for more than this many sweeps: their peer is gone, or holds them without a use.
+   * Those that have not come as far as a request after `firstRequest` sweeps go, too, however much was half sent on them.
    * One look at all of them in place of grpc-js's keepalive and idle timers, of which each connection would have two.
    */
-  sweep(patience: number): void {
+  sweep(patience: number, firstRequest: number): void {
     for (const connection of this.#connections.values()) {
+      if (connection.unaskedSweeps !== undefined && ++connection.unaskedSweeps > firstRequest) {
+        connection.socket.destroy();
+        continue;
+      }
       const { bytesRead } = connection.socket;
       if (bytesRead !== connection.bytesHeard) {
         connection.bytesHeard = bytesRead;

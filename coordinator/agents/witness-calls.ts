@@ -20,6 +20,8 @@ export type WitnessCallsPorts = {
   readonly verifier: AgentTokenVerifier;
   readonly witness: LeaseWitness;
   readonly log: Logger;
+  /** Is told whose request has come. */
+  readonly asked: (peer: string) => void;
 };
 
 /** A call. The request is bytes: see kit/grpc/decode-request.ts. */
@@ -44,13 +46,14 @@ export function witnessCalls(ports: WitnessCallsPorts): Record<'Vouch' | 'GrantT
 }
 
 function unary<Input extends DescMessage, Output extends DescMessage>(
-  { verifier, log }: WitnessCallsPorts,
+  { verifier, log, asked }: WitnessCallsPorts,
   input: Input,
   output: Output,
   answer: (tenant: string, request: MessageShape<Input>) => Promise<MessageInitShape<Output>>,
 ): Unary {
   const serve: (...call: Parameters<Unary>) => Promise<void> = async (call, respond) => {
     let tenant = '';
+    asked(call.getPeer());
     try {
       ({ tenant } = await verifier.verify(bearerToken(call.metadata)));
       respond(null, create(output, await answer(tenant, decodeRequest(input, call.request))));
