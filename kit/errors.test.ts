@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { type ErrorCode, exitCodeOf, OpenCraneError, toOpenCraneError } from './errors.ts';
+import { type ErrorCode, exitCodeOf, messageOf, OpenCraneError, toOpenCraneError } from './errors.ts';
 import { fromConnectError, fromGrpcError, toConnectError, toGrpcStatus } from './grpc/status.ts';
 
 const refused = new OpenCraneError('failed_precondition', 'runtime_pinned', 'the version is pinned', {
@@ -44,3 +44,14 @@ test('an unknown error says what was being done and keeps its cause', () => {
 function pick({ code, reason, message, field, mend }: OpenCraneError) {
   return { code, reason, message, field, mend };
 }
+
+test('a path of 5 KB in an error of the system is shortened, one that can be read is told whole', () => {
+  const failing = (path: string) => {
+    const error = Object.assign(new Error(`ENAMETOOLONG: name too long, lstat '${path}'`), { path });
+    return messageOf(error);
+  };
+  assert.equal(failing('/srv/a'), "ENAMETOOLONG: name too long, lstat '/srv/a'");
+  const long = failing(`/srv/${'d'.repeat(5_000)}/end`);
+  assert.match(long, /^ENAMETOOLONG: name too long, lstat '\/srv\/d+…d+\/end'$/);
+  assert.ok(long.length < 300, `${long.length} characters`);
+});

@@ -2,6 +2,8 @@
  * The one error type of OpenCrane: what went wrong, where, and how to mend it.
  * It is mapped once to Connect and gRPC (kit/grpc/status.ts) and once to exit codes (below).
  */
+
+import { shortText } from './short-text.ts';
 import { systemMeaning } from './system-error.ts';
 
 /** Class of an error; the names are the gRPC status codes in lower case. */
@@ -82,9 +84,17 @@ export function systemCode(thrown: unknown): string {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
 }
 
-/** The message of a thrown value, whatever it is. */
+/** The longest path that a message tells whole. A tenant can make one of thousands of characters. */
+const PATH_LENGTH = 256;
+
+/** The message of a thrown value, whatever it is; a long path in a system error is shortened. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof Error)) return String(thrown);
+  const paths = ['path', 'dest'].map((name) => Reflect.get(thrown, name)).filter((path) => typeof path === 'string');
+  return paths.reduce(
+    (message, path) => (path.length > PATH_LENGTH ? message.replaceAll(path, shortText(path, PATH_LENGTH)) : message),
+    thrown.message,
+  );
 }
 
 /** Exit codes of every OpenCrane program; documented in the CLI's help. */

@@ -13,7 +13,7 @@ const healthy: Observations = {
   drift: [],
   disk: { freeBytes: 5e10, totalBytes: 1e11 },
   drained: false,
-  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 0, pruneTrouble: '' },
+  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: [], pruneTrouble: '' },
 };
 
 const gone = { pid: 0, sinceAt: 1, failures: 0, nextTryAt: 0 } as const;
@@ -75,7 +75,7 @@ const cases: readonly {
         unsavedMillis: 184_000,
         overdueMillis: 184_000,
         trouble: 'the bucket answers 503',
-        unread: 0,
+        unread: [],
         pruneTrouble: '',
       },
     },
@@ -85,14 +85,23 @@ const cases: readonly {
   {
     reason: 'one slow snapshot is no complaint',
     change: {
-      vault: { state: 'kept', unsavedMillis: 9_000, overdueMillis: 9_000, trouble: '', unread: 0, pruneTrouble: '' },
+      vault: { state: 'kept', unsavedMillis: 9_000, overdueMillis: 9_000, trouble: '', unread: [], pruneTrouble: '' },
     },
     root: HEALTHY,
     openclaw: HEALTHY,
   },
   {
     reason: 'a file that could not be read shows: what is in the bucket is not all',
-    change: { vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 2, pruneTrouble: '' } },
+    change: {
+      vault: {
+        state: 'kept',
+        unsavedMillis: 0,
+        overdueMillis: 0,
+        trouble: '',
+        unread: [{ path: 'workspace/a', why: 'it may not be read' }],
+        pruneTrouble: '',
+      },
+    },
     root: DEGRADED,
     openclaw: HEALTHY,
   },

@@ -40,7 +40,7 @@ test('an OpenClaw that was ready and stands still is degraded within seconds, an
       probe: (signal) => probeAll(Number(port), { signal, timeoutMillis: 100 }),
       process: () => ({ state: 'running', pid: child.pid ?? 0, sinceAt: Date.now(), failures: 0, nextTryAt: 0 }),
       drained: () => false,
-      vault: () => ({ state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: 0, pruneTrouble: '' }),
+      vault: () => ({ state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: [], pruneTrouble: '' }),
       config: () => ({ drift: [], effectiveDigest: '', unwatched: '' }),
       onStarted: () => {},
       readyMillis: 180_000,

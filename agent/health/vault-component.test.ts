@@ -8,7 +8,7 @@ type Kept = Extract<VaultSeen, { state: 'kept' }>;
 const kept = (
   unsavedMillis: number,
   trouble = '',
-  unread = 0,
+  unread: Kept['unread'] = [],
   overdueMillis = unsavedMillis,
   pruneTrouble = '',
 ): Kept => ({ state: 'kept', unsavedMillis, overdueMillis, trouble, unread, pruneTrouble });
@@ -50,7 +50,7 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
   },
   {
     reason: 'while OpenClaw starts no snapshot is due, and there is nothing to complain about',
-    seen: kept(25_000, '', 0, 1_000),
+    seen: kept(25_000, '', [], 1_000),
     state: HEALTHY,
     message: '25 s of changes are not in the bucket yet',
   },
@@ -62,9 +62,27 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
   },
   {
     reason: 'a snapshot that lacks something says so, however new it is',
-    seen: kept(0, '', 2),
+    seen: kept(0, '', [{ path: 'workspace/a', why: 'it may not be read' }]),
     state: DEGRADED,
-    message: 'the newest snapshot lacks 2 files that could not be read',
+    message: 'not stored, because it cannot be read: workspace/a (it may not be read)',
+  },
+  {
+    reason: 'a name of 5 KB is cut to what fits a status, and of many only a few are named',
+    seen: kept(
+      0,
+      '',
+      ['a'.repeat(5_000), 'b', 'c', 'd', 'e'].map((path) => ({ path, why: 'i/o error (EIO)' })),
+    ),
+    state: DEGRADED,
+    message:
+      `not stored, because it cannot be read: ${'a'.repeat(40)}…${'a'.repeat(39)} (i/o error (EIO)), ` +
+      'b (i/o error (EIO)), c (i/o error (EIO)) and 2 more',
+  },
+  {
+    reason: 'a folder outside of the state is told by itself',
+    seen: kept(0, '', [{ path: '/srv/x', why: 'agent second works there, outside of the state' }]),
+    state: DEGRADED,
+    message: 'not protected: /srv/x (agent second works there, outside of the state)',
   },
   {
     reason: 'pruning that fails again and again lets the bucket grow without end',

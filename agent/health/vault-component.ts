@@ -1,4 +1,5 @@
 /** The part of the health tree that tells how safe the tenant's data is. */
+import { shortText } from '@opencrane/kit/short-text.ts';
 import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 
 /** What was seen of the vault. */
@@ -14,8 +15,8 @@ export type VaultSeen =
       readonly overdueMillis: number;
       /** Why the last snapshot failed; empty when it did not. */
       readonly trouble: string;
-      /** Files that the newest snapshot could not read. */
-      readonly unread: number;
+      /** Paths that could not be read; of each the newest snapshot has what an earlier one has, or nothing. */
+      readonly unread: readonly { readonly path: string; readonly why: string }[];
       /** Why pruning fails again and again; empty when it does not. */
       readonly pruneTrouble: string;
       /** Why some changes are only found by looking from time to time; undefined when all are heard of. */
@@ -38,20 +39,34 @@ const GOAL_MILLIS = 5_000;
 /** From here on it is a complaint: a single slow snapshot is none. */
 const LATE_MILLIS = 2 * GOAL_MILLIS;
 
+/** Paths that are named, and the characters of each and of its reason: a status is read in one look. */
+const [NAMED, PATH_LENGTH, WHY_LENGTH] = [3, 80, 120];
+
 /** State and message of the vault's component. */
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
   const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
-  const missing = unread === 0 ? '' : `the newest snapshot lacks ${unread} files that could not be read`;
+  const isOutside = ({ path }: { readonly path: string }) => path.startsWith('/');
+  const [outside, within] = [unread.filter(isOutside), unread.filter((one) => !isOutside(one))];
+  const missing = within.length === 0 ? '' : `not stored, because it cannot be read: ${named(within)}`;
+  const unprotected = outside.length === 0 ? '' : `not protected: ${named(outside)}`;
   const growing = pruneTrouble && `old snapshots are not removed: ${pruneTrouble}`;
   const looking = unwatched === undefined ? '' : `changes are found by looking every few seconds: ${unwatched}`;
   const away = outage === undefined ? '' : awayMessage(outage);
   const behind = late && trouble && !away ? `${late}: ${trouble}` : late;
-  const message = [away, behind, missing, growing, looking].filter((part) => part !== '').join('; ');
-  const isBad = overdueMillis >= LATE_MILLIS || unread > 0 || pruneTrouble !== '' || outage !== undefined;
+  const message = [away, behind, missing, unprotected, growing, looking].filter((part) => part !== '').join('; ');
+  const isBad = overdueMillis >= LATE_MILLIS || unread.length > 0 || pruneTrouble !== '' || outage !== undefined;
   return { state: isBad ? ComponentState.DEGRADED : ComponentState.HEALTHY, message };
+}
+
+/** The first few. Names are the tenant's own, up to thousands of characters long, and may hold anything. */
+function named(paths: readonly { readonly path: string; readonly why: string }[]): string {
+  const few = paths
+    .slice(0, NAMED)
+    .map(({ path, why }) => `${shortText(path, PATH_LENGTH)} (${shortText(why, WHY_LENGTH)})`);
+  return few.join(', ') + (paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '');
 }
 
 function awayMessage({ sinceAt, untilAt, newestAgeMillis }: OutageSeen): string {

@@ -222,6 +222,7 @@ export class Residence implements Part {
           throw cause;
         });
       },
+      unread: () => snapshotter.unread,
       root: folders.state,
       openclawVersion,
       arbiter,

@@ -14,7 +14,7 @@ import type { StateDoubt } from './state-doubt.ts';
 
 /** What carrying out takes. */
 export type VaultOrdersPorts = {
-  readonly residence: Pick<Residence, 'atHome' | 'snapshot' | 'snapshotAlone'>;
+  readonly residence: Pick<Residence, 'atHome' | 'snapshot' | 'snapshotAlone' | 'seen'>;
   readonly fence: Pick<Fence, 'assertHeld'>;
   readonly arbiter: StateArbiter;
   readonly doubt: StateDoubt;
@@ -93,6 +93,7 @@ export class VaultOrders {
     return {
       folder: folders.state,
       takeSnapshot: (reason, stop) => residence.snapshot(reason, stop, onWait),
+      unread: () => (residence.seen.state === 'kept' ? residence.seen.unread : []),
       async storeAhead(stop) {
         if (isThere() && arbiter.may('snapshot')) await residence.snapshot('request', stop, onWait);
       },

@@ -58,6 +58,7 @@ const scenarios: Readonly<Record<string, () => Promise<unknown>>> = {
       folder: world.state,
       takeSnapshot,
       storeAhead: async (signal) => void (await takeSnapshot('request', signal)),
+      unread: () => snapshotter.unread,
       async replaceState(work) {
         await work(takeSnapshot);
         return { downtimeMillis: 0 };

@@ -32,6 +32,7 @@ import { parseRetention } from '../prune/retention.ts';
 import { verify } from '../verify/verify.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
 import { describeSnapshot, describeSnapshots } from './describe-snapshot.ts';
+import { notStored } from './not-stored.ts';
 import type { VaultCommandPorts } from './ports.ts';
 import { restoreSnapshot } from './restore-snapshot.ts';
 
@@ -75,14 +76,15 @@ export async function carryOutVaultCommand(
 
 async function list(
   { limit, beforeSequence }: ListSnapshots,
-  { vault }: VaultCommandPorts,
+  { vault, live }: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotList> {
   const before = beforeSequence > 0n ? Number(beforeSequence) : Number.POSITIVE_INFINITY;
   const snapshots = (await listSnapshots(vault, signal)).filter(({ sequence }) => sequence < before);
   const page = snapshots.slice(-(limit || PAGE)).reverse();
   const described = await describeSnapshots(vault, page, signal);
-  return create(SnapshotListSchema, { snapshots: described, more: snapshots.length > page.length });
+  const missing = beforeSequence > 0n ? [] : await notStored(vault, snapshots.at(-1), live?.unread(), signal);
+  return create(SnapshotListSchema, { snapshots: described, more: snapshots.length > page.length, notStored: missing });
 }
 
 async function take({ vault, live }: VaultCommandPorts, signal: AbortSignal): Promise<SnapshotTaken> {

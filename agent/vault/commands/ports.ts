@@ -6,6 +6,7 @@ import type { SnapshotReason } from '../format/manifest.ts';
 import type { Pruner } from '../prune/prune.ts';
 import type { Retention } from '../prune/retention.ts';
 import type { SnapshotResult } from '../snapshot/snapshotter.ts';
+import type { Unread } from '../snapshot/unread.ts';
 import type { Vault } from '../vault.ts';
 
 /** Takes a snapshot now; undefined when nothing has changed since the newest. */
@@ -19,6 +20,8 @@ export type LiveState = {
   readonly takeSnapshot: TakeSnapshot;
   /** Takes one if nothing is in the way now: it only spares a later one work. */
   storeAhead(signal: AbortSignal): Promise<void>;
+  /** What the last look at the state could not read. */
+  readonly unread: () => readonly Unread[];
   /**
    * Drains OpenClaw, does `work` while it is stopped, starts it again and waits until it is ready. While `work` goes on, nobody
    * takes a snapshot but `work` itself, with what it is given. When `work` throws, OpenClaw is started all the same, and the

@@ -59,6 +59,8 @@ export class LiveTenant implements LiveState {
     await this.takeSnapshot('request', signal);
   }
 
+  unread: LiveState['unread'] = () => this.#snapshotter?.unread ?? [];
+
   async replaceState(work: Parameters<LiveState['replaceState']>[0]): Promise<{ downtimeMillis: number }> {
     this.#live();
     this.isRunning = false;

@@ -22,6 +22,7 @@ import { FileWriter } from './file-writer.ts';
 import { finishFolders, makeFolders, makeLinks } from './folders-and-links.ts';
 import { type Part, partOfTree } from './part-of-tree.ts';
 import { removeTree } from './remove-tree.ts';
+import { withShortRoot } from './short-root.ts';
 import { canSyncFileSystem, syncFileSystem } from './sync-file-system.ts';
 import { WriteOrder } from './write-order.ts';
 
@@ -92,7 +93,13 @@ async function writePart(
   await removeTree(draft);
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
-    return await writeDraft(vault, tree, part, draft, target, ports, signal);
+    const seen = await withShortRoot(draft, longestPath(part), (root) =>
+      writeDraft(vault, tree, part, { draft, root }, ports, signal),
+    );
+    await rename(draft, target);
+    await syncFolder(dirname(target));
+    await ports.onStep('restore:done');
+    return seen;
   } catch (cause) {
     await removeTree(draft).catch(() => {}); // the first error counts; the next restore begins with this
     throw cause;
@@ -103,26 +110,30 @@ async function writeDraft(
   vault: Vault,
   tree: TreeIndex,
   part: Part,
-  draft: string,
-  target: string,
+  { draft, root }: { readonly draft: string; readonly root: string },
   { clock, onStep, ...ports }: RestorePorts,
   signal: AbortSignal,
 ): Promise<Map<string, SeenFile>> {
   const syncEach = !(await canSyncFileSystem());
-  makeFolders(draft, part.folders);
-  const seen = makeLinks(draft, part.links);
+  makeFolders(root, part.folders);
+  const seen = makeLinks(root, part.links);
   await onStep('restore:folders');
-  await writeFiles(vault, tree, part, { ...ports, draft, syncEach, seen }, signal);
+  await writeFiles(vault, tree, part, { ...ports, root, syncEach, seen }, signal);
   await onStep('restore:written');
-  finishFolders(draft, part.folders, syncEach);
+  finishFolders(root, part.folders, syncEach);
   if (!syncEach) await syncFileSystem(draft);
   // What is written from now on has later times than what was seen.
   await clock.sleep(CLOCK_STEP_MILLIS, signal);
   await onStep('restore:synced');
-  await rename(draft, target);
-  await syncFolder(dirname(target));
-  await onStep('restore:done');
   return seen;
+}
+
+/** In bytes. */
+function longestPath({ folders, links, files }: Part): number {
+  let longest = 0;
+  for (const [path] of [...folders, ...links]) longest = Math.max(longest, Buffer.byteLength(path));
+  for (const { path } of files) longest = Math.max(longest, Buffer.byteLength(path));
+  return longest;
 }
 
 async function writeFiles(
@@ -130,7 +141,7 @@ async function writeFiles(
   tree: TreeIndex,
   { files }: Part,
   to: Pick<RestorePorts, 'onProgress'> & {
-    readonly draft: string;
+    readonly root: string;
     readonly syncEach: boolean;
     readonly seen: Map<string, SeenFile>;
   },
@@ -143,7 +154,7 @@ async function writeFiles(
   const total = files.reduce((sum, { entry }) => sum + entry.size, 0);
   let done = 0;
   const writer = new FileWriter({
-    root: to.draft,
+    root: to.root,
     files,
     syncEach: to.syncEach,
     onFinished(path, stats) {

@@ -108,7 +108,7 @@ test('what snapshots leave out is not told of', async () => {
   const { heard, watch } = watched(folder.path);
   writeFileSync(join(folder.path, 'tmp', 'x'), '');
   writeFileSync(join(folder.path, 'x.sqlite-shm'), '');
-  writeFileSync(join(folder.path, 'gateway.lock'), '');
+  writeFileSync(join(folder.path, 'gateway.ab12.lock'), '');
   mkdirSync(join(folder.path, 'told'));
   await until('the last is told', () => {
     const where = heard.take();

@@ -7,6 +7,7 @@ import { type FSWatcher, lstatSync, watch } from 'node:fs';
 import { basename, join } from 'node:path';
 import { systemCode } from '@opencrane/kit/errors.ts';
 import { whyUnwatched } from '@opencrane/kit/unwatched.ts';
+import { foreignMounts } from '../snapshot/foreign-mounts.ts';
 import { isLeftOut } from '../snapshot/left-out.ts';
 import { foldersBelow, foldersIn, isFolder } from './folders-below.ts';
 import type { Where } from './heard-folders.ts';
@@ -66,7 +67,8 @@ export class ChangeWatch {
 
   #lookIn(where: ReadonlySet<string>): string[] {
     const there = [...where].filter((folder) => isFolder(this.#root, folder));
-    const inThem = there.map((folder) => foldersIn(this.#root, folder));
+    const foreign = foreignMounts(this.#root);
+    const inThem = there.map((folder) => foldersIn(this.#root, folder, foreign));
     const known = new Set(inThem.flat());
     // What was moved is ended first: the kernel knows a folder only once, under the path that it was watched by.
     const parents = new Set(there);

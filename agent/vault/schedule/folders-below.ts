@@ -1,21 +1,22 @@
 /** The folders of a state in which changes matter. */
 import { lstatSync, readdirSync } from 'node:fs';
+import { type ForeignMounts, foreignMounts } from '../snapshot/foreign-mounts.ts';
 import { isLeftOut } from '../snapshot/left-out.ts';
 
 /** A folder and every one below it that snapshots take, relative to `root`, which is the empty path. Without such a folder: none. */
 export function foldersBelow(root: string, from = ''): string[] {
   if (!isFolder(root, from)) return [];
-  const folders = [from];
-  for (const folder of folders) folders.push(...foldersIn(root, folder));
+  const [folders, foreign] = [[from], foreignMounts(root)];
+  for (const folder of folders) folders.push(...foldersIn(root, folder, foreign));
   return folders;
 }
 
-/** The folders right in a folder that snapshots take. One that is gone has none. */
-export function foldersIn(root: string, folder: string): string[] {
+/** The folders right in a folder that snapshots take. One that is gone has none, and a foreign mount is not touched. */
+export function foldersIn(root: string, folder: string, foreign: ForeignMounts): string[] {
   const folders: string[] = [];
   for (const entry of entriesOf(folder === '' ? root : `${root}/${folder}`)) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory() && !isLeftOut(path)) folders.push(path);
+    if (entry.isDirectory() && !isLeftOut(path) && !foreign.has(path)) folders.push(path);
   }
   return folders;
 }

@@ -29,6 +29,7 @@ function loopOver(outcome: (request: SnapshotRequest, signal: AbortSignal) => Pr
     root: folder.path,
     openclawVersion: () => null,
     arbiter,
+    unread: () => [],
     onStanding: () => {},
     clock,
     random: () => 0,

@@ -10,6 +10,7 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import type { StateArbiter, Turn } from '../../arbiter/state-arbiter.ts';
 import type { SnapshotRequest, SnapshotResult } from '../snapshot/snapshotter.ts';
 import type { TouchedPage } from '../snapshot/touched-pages.ts';
+import type { Unread } from '../snapshot/unread.ts';
 import {
   type Cadence,
   clean,
@@ -29,6 +30,8 @@ import { impatient, isBeat, onKept, type Patience, waitUntil } from './heartbeat
 export type SnapshotLoopPorts = {
   /** Takes a snapshot; undefined when nothing changed, or it was postponed. */
   readonly take: (request: SnapshotRequest, signal: AbortSignal) => Promise<SnapshotResult | undefined>;
+  /** What the last snapshot could not read, whether or not there was anything to store. */
+  readonly unread: () => readonly Unread[];
   /** The folder that is kept. */
   readonly root: string;
   /** Of the OpenClaw that serves; null before the first. */
@@ -51,8 +54,8 @@ export type Standing = {
   readonly overdueMillis: number;
   /** Why the last try failed; undefined when it did not. */
   readonly trouble: OpenCraneError | undefined;
-  /** What the newest snapshot could not read, and what changed while it was read. */
-  readonly unread: number;
+  /** What the last snapshot could not read. */
+  readonly unread: readonly Unread[];
   /** Why the kernel does not tell of every change, so that some are found by looking; undefined when it does. */
   readonly unwatched: string | undefined;
 };
@@ -74,7 +77,6 @@ export class SnapshotLoop implements Part {
   #cadence: Cadence = clean;
   #patience: Patience = impatient;
   #trouble: OpenCraneError | undefined;
-  #unread = 0;
   #lookedAt = 0;
   /** Snapshots that were begun and have not ended, whoever asked for them. */
   #underWay = 0;
@@ -115,7 +117,7 @@ export class SnapshotLoop implements Part {
       unsavedMillis: unsaved,
       overdueMillis,
       trouble: this.#trouble,
-      unread: this.#unread,
+      unread: this.#ports.unread(),
       unwatched: this.#watch.unwatched,
     };
   }
@@ -211,7 +213,6 @@ export class SnapshotLoop implements Part {
       this.#cadence = waitsUntil === undefined ? onStored(this.#cadence) : onPostponed(this.#cadence, waitsUntil);
       if (taken !== undefined) this.#patience = onKept(this.#patience, clock.monotonic(), beatsOnly);
       this.#trouble = undefined;
-      if (taken !== undefined) this.#unread = taken.unread.length;
       return taken;
     } catch (cause) {
       this.#heard.giveBack(heard);
@@ -231,7 +232,8 @@ export class SnapshotLoop implements Part {
    * under way it is not known yet whether what that one looks at will be stored.
    */
   #look(reason: SnapshotRequest['reason'], heard: Where): Where {
-    const hasHeardAll = this.#watch.isComplete && this.#unread === 0 && this.#underWay === 0;
+    const hasHeardAll =
+      this.#watch.isComplete && this.#ports.unread().every(({ path }) => path.startsWith('/')) && this.#underWay === 0;
     const where = reason === 'change' && hasHeardAll ? heard : undefined;
     const unheard = this.#watch.look(where);
     if (where !== undefined && this.#watch.isComplete) return new Set([...where, ...unheard]);

@@ -1,7 +1,7 @@
 /** Finds out what changed in a folder since the tree that the vault has, and has the content that is new written. */
-import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { messageOf } from '@opencrane/kit/errors.ts';
+import { messageOf, systemCode } from '@opencrane/kit/errors.ts';
 import type { ContentWriter } from '../packing/content-writer.ts';
 import { type Entry, isFile, type LinkEntry } from '../tree/entries.ts';
 import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
@@ -10,10 +10,13 @@ import { Breather } from './breather.ts';
 import type { Captures } from './captures.ts';
 import type { CapturedDatabase, DatabasePosition } from './database-source.ts';
 import { type Difference, difference } from './difference.ts';
+import { foreignMounts } from './foreign-mounts.ts';
+import { outsideFolders } from './outside-folders.ts';
 import { LostCapture, readDatabase } from './read-database.ts';
 import { readFile } from './read-file.ts';
-import { isGone, type Scan, scan } from './scan.ts';
+import { type Scan, scan } from './scan.ts';
 import { looksSeen, type Seen, type SeenChange, type SeenFile, seenFile, timeOf } from './seen-files.ts';
+import { isGone, type Unread, whyUnread } from './unread.ts';
 
 /** What gathering takes. */
 export type GatherPorts = {
@@ -41,9 +44,6 @@ export type Gathered = {
   readonly unread: readonly Unread[];
 };
 
-/** Something that could not be read. What the snapshot before has of it, and of all below it, is kept. */
-export type Unread = { readonly path: string; readonly why: string };
-
 /** Gathers. */
 export function gather(ports: GatherPorts): Promise<Gathered> {
   return new Gathering(ports).run();
@@ -66,7 +66,7 @@ class Gathering {
     const { tree, clock, onStep, signal } = this.#ports;
     const breather = new Breather(clock);
     const scanned = await this.#scan(breather);
-    for (const path of scanned.unreadable) this.#unread.push({ path, why: 'it may not be read' });
+    this.#unread.push(...outsideFolders(this.#ports.root), ...scanned.unread);
     await onStep('snapshot:scanned');
     const captured = await this.#captureDatabases(scanned);
     await onStep('snapshot:captured');
@@ -90,7 +90,8 @@ class Gathering {
     const { root, tree, seen, signal } = this.#ports;
     const isSeen = (path: string, stats: Stats) => looksSeen(seen.files.get(path), stats);
     const kindBefore = (path: string) => tree.entries.get(path)?.kind;
-    return scan({ root, breather, isSeen, kindBefore, within: this.#within() }, signal);
+    const foreign = foreignMounts(root);
+    return scan({ root, breather, foreign, isSeen, kindBefore, within: this.#within() }, signal);
   }
 
   /** Where databases are is always looked at: their captures must not grow old. */
@@ -140,7 +141,7 @@ class Gathering {
     const content = await readDatabase(writer, captured, parent, breather, signal);
     this.#positions.set(path, captured.position);
     if (this.#ports.seen.files.has(path)) this.#seen.set(path, null); // from now on it may differ from what was restored
-    const stats = statSync(pathForSystem(`${root}/${path}`), { bigint: true, throwIfNoEntry: false });
+    const stats = databaseStats(`${root}/${path}`);
     const mode = stats ? Number(stats.mode) & 0o7777 : 0o600;
     const entry = { kind: 'database', mode, time: parent?.time ?? { seconds: 0, nanoseconds: 0 }, ...content } as const;
     // The file's own time also changes with checkpoints, which change nothing of the content.
@@ -154,12 +155,16 @@ class Gathering {
     const entry = tree.entries.get(path);
     if (!isFile(entry) || entry.size !== pages * pageBytes || entry.chunkBytes !== pageBytes) return false;
     const look = (suffix: string) => lstatSync(pathForSystem(`${root}/${path}${suffix}`), { throwIfNoEntry: false });
-    const stats = look('');
-    return (
-      stats !== undefined &&
-      looksSeen(seen.files.get(path), stats) &&
-      ['-wal', '-journal'].every((suffix) => (look(suffix)?.size ?? 0) === 0)
-    );
+    try {
+      const stats = look('');
+      return (
+        stats !== undefined &&
+        looksSeen(seen.files.get(path), stats) &&
+        ['-wal', '-journal'].every((suffix) => (look(suffix)?.size ?? 0) === 0)
+      );
+    } catch {
+      return false; // reading it says why
+    }
   }
 
   async #readChanged(path: string, scanned: Scan): Promise<void> {
@@ -167,7 +172,7 @@ class Gathering {
     if (scanned.links.has(path)) return this.#readLink(path, scanned);
     const read = await readFile(writer, root, path, signal);
     if (read.outcome === 'gone') scanned.present.delete(path);
-    else if (read.outcome === 'unreadable') this.#unread.push({ path, why: 'it may not be read' });
+    else if (read.outcome === 'unreadable') this.#unread.push({ path, why: read.why });
     else {
       const { entry, stats, steady } = read;
       if (!steady) this.#unsteady.push(path);
@@ -184,9 +189,16 @@ class Gathering {
       this.#note(path, entry, seenFile(stats, this.#ports.clock.now()) ?? null);
     } catch (cause) {
       // EINVAL: something that is no link has taken its place; the next snapshot will see what.
-      if (!isGone(cause) && !(cause instanceof Error && 'code' in cause && cause.code === 'EINVAL')) throw cause;
-      scanned.present.delete(path);
+      if (isGone(cause) || systemCode(cause) === 'EINVAL') scanned.present.delete(path);
+      else this.#noteUnread(path, cause);
     }
+  }
+
+  /** Throws what says nothing about the path. */
+  #noteUnread(path: string, cause: unknown): void {
+    const why = whyUnread(cause);
+    if (why === undefined) throw cause;
+    this.#unread.push({ path, why });
   }
 
   #note(path: string, entry: Entry, seen?: SeenFile | null): Difference {
@@ -210,6 +222,15 @@ class Gathering {
       if (entry.kind === 'database') await this.#ports.captures.forget(`${this.#ports.root}/${path}`);
     }
     return removed;
+  }
+}
+
+/** What is known of it beside its content, which was read; undefined when it is gone, or cannot be looked at any more. */
+function databaseStats(full: string): BigIntStats | undefined {
+  try {
+    return statSync(pathForSystem(full), { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined;
   }
 }
 

@@ -20,7 +20,31 @@ const paths = [
   { reason: 'the workspace of another agent is one too', path: 'workspace-research/flake.lock', out: false },
   { reason: 'a lock that Git left behind keeps Git from working', path: 'workspace/.git/index.lock', out: true },
   { reason: 'of a repository further down, too', path: 'workspace/app/.git/refs/heads/main.lock', out: true },
+  { reason: 'OpenClaw’s lock of its configuration', path: 'openclaw.json.lock', out: true },
+  { reason: 'and of what it does to a broken one', path: 'openclaw.json.clobber.lock', out: true },
+  { reason: 'OpenClaw’s lock of a log', path: 'agents/main/sessions/5.jsonl.lock', out: true },
+  ...['Cargo.lock', 'yarn.lock', 'uv.lock', 'poetry.lock', 'Gemfile.lock', 'flake.lock', 'bun.lock'].flatMap((name) =>
+    ['', 'home/app/', 'agents/main/tools/', 'plugins/x/', 'projects/', 'workspace/'].map((folder) => ({
+      reason: 'versions of packages are pinned in it, wherever it lies',
+      path: `${folder}${name}`,
+      out: false,
+    })),
+  ),
+  { reason: 'a person’s database may be called so', path: 'home/app/db.lock.sqlite', out: false },
+  {
+    reason: 'a lock that Git left behind outside of a workspace is one, too',
+    path: 'projects/x/.git/index.lock',
+    out: true,
+  },
+  { reason: 'a folder that only ends so is none of Git', path: 'home/my.git/yarn.lock', out: false },
+  {
+    reason: 'what looks like our draft is not ours where we write nothing',
+    path: 'home/a.0123456789ab.draft',
+    out: false,
+  },
+  { reason: 'our draft of what serves', path: '.opencrane/serving.json.0123456789ab.draft', out: true },
   { reason: 'a file that we were writing', path: 'openclaw.json.0123456789ab.draft', out: true },
+  { reason: 'gateway is no word of OpenClaw’s alone', path: 'workspace/gateway.a.lock', out: false },
   { reason: 'a person’s draft', path: 'workspace/letter.draft', out: false },
   { reason: 'what OpenClaw keeps', path: 'openclaw.json.last-good', out: false },
 ];

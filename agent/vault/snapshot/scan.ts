@@ -1,17 +1,21 @@
 /** One look at everything below a folder: what is there, and what does not look as it was seen last. */
 import { closeSync, constants, lstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
-import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Entry, FolderEntry } from '../tree/entries.ts';
 import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
 import type { Breather } from './breather.ts';
+import { type ForeignMounts, whyForeign } from './foreign-mounts.ts';
 import { databaseBeside, isLeftOut } from './left-out.ts';
 import { timeOf } from './seen-files.ts';
+import { isGone, type Unread, whyUnread } from './unread.ts';
 
 /** What a scan asks about what it finds. */
 export type ScanPorts = {
   /** The folder. */
   readonly root: string;
   readonly breather: Breather;
+  /** File systems below it that are not touched. */
+  readonly foreign: ForeignMounts;
   /** Whether a file or link looks as it was seen last. */
   isSeen(path: string, stats: Stats): boolean;
   /** What was at this path in the snapshot before. */
@@ -34,8 +38,8 @@ export type Scan = {
   readonly changed: string[];
   readonly links: Set<string>;
   readonly databases: string[];
-  /** What may not be read; of folders, everything below too. */
-  readonly unreadable: string[];
+  /** What cannot be read; of folders, everything below too. */
+  readonly unread: Unread[];
 };
 
 const MAGIC = 'SQLite format 3\0';
@@ -60,7 +64,7 @@ export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan>
     changed: [],
     links: new Set(),
     databases: [],
-    unreadable: [],
+    unread: [],
   };
   const waiting: string[] = [];
   for (const folder of ports.within ?? ['']) enter(ports, nearestKnown(ports, folder), found, waiting);
@@ -74,12 +78,12 @@ export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan>
 }
 
 /** The folder itself, or the nearest above it that is a folder and was one: whatever is new below is found from there. */
-function nearestKnown({ root, kindBefore }: ScanPorts, folder: string): string {
+function nearestKnown({ root, kindBefore, foreign }: ScanPorts, folder: string): string {
   const parts = folder === '' ? [] : folder.split('/');
   let nearest = '';
   for (const part of parts) {
     const next = pathIn(nearest, part);
-    if (kindBefore(next) !== 'folder' || folderAt(root, next) === undefined) break;
+    if (foreign.has(next) || kindBefore(next) !== 'folder' || !isFolder(root, next)) break;
     nearest = next;
   }
   return nearest;
@@ -91,6 +95,11 @@ function pathIn(folder: string, name: string): string {
 
 function look(ports: ScanPorts, path: string, found: Scan, waiting: string[]): void {
   if (isLeftOut(path)) return;
+  const type = ports.foreign.get(path);
+  if (type !== undefined) {
+    found.unread.push({ path, why: whyForeign(type) });
+    return;
+  }
   const stats = statsOf(ports.root, path, found);
   if (!stats) return;
   if (stats.isDirectory()) {
@@ -111,25 +120,29 @@ function enter(ports: ScanPorts, path: string, found: Scan, waiting: string[]): 
   waiting.push(path);
 }
 
-/** A folder is taken as it is now, so that whatever is found in it has one. False when it is none any more. */
+/** A folder is taken as it is now, so that whatever is found in it has one. False when it is none any more, or not to be seen. */
 function take({ root }: ScanPorts, path: string, found: Scan): boolean {
-  const folder = folderAt(root, path);
+  const folder = reading(path, found, () => folderAt(root, path));
   if (!folder) return false;
   found.present.add(path);
   found.folders.set(path, folder);
   return true;
 }
 
-/** The folder at a path; undefined when there is none that may be seen. */
+/** The folder at a path; undefined when there is none. */
 function folderAt(root: string, path: string): FolderEntry | undefined {
   const options = { bigint: true, throwIfNoEntry: false } as const;
+  const stats = path === '' ? statSync(root, options) : lstatSync(pathForSystem(`${root}/${path}`), options);
+  if (!stats?.isDirectory()) return undefined;
+  return { kind: 'folder', mode: Number(stats.mode) & 0o7777, time: timeOf(stats) };
+}
+
+/** One that cannot be looked at is found by looking into the folder above, which says so. */
+function isFolder(root: string, path: string): boolean {
   try {
-    const stats = path === '' ? statSync(root, options) : lstatSync(pathForSystem(`${root}/${path}`), options);
-    if (!stats?.isDirectory()) return undefined;
-    return { kind: 'folder', mode: Number(stats.mode) & 0o7777, time: timeOf(stats) };
-  } catch (cause) {
-    if (isGone(cause) || isForbidden(cause)) return undefined;
-    throw cause;
+    return folderAt(root, path) !== undefined;
+  } catch {
+    return false;
   }
 }
 
@@ -148,26 +161,28 @@ function lookAtFile(ports: ScanPorts, path: string, stats: Stats, found: Scan): 
 /** Names in a folder, in order. One that is gone meanwhile has none. */
 function namesIn({ root }: ScanPorts, folder: string, found: Scan): string[] {
   const full = pathForSystem(folder === '' ? root : `${root}/${folder}`);
-  try {
-    const names = readdirSync(full);
+  const names = reading(folder, found, () => {
+    const texts = readdirSync(full);
     // Node puts this mark in the place of what is no UTF-8.
-    if (!names.some((name) => name.includes('\ufffd'))) return names.sort();
-    return readdirSync(full, { encoding: 'buffer' }).map(textOfBytes).sort();
-  } catch (cause) {
-    if (isGone(cause)) return [];
-    if (isForbidden(cause) && folder !== '') found.unreadable.push(folder);
-    else throw cause;
-    return [];
-  }
+    if (!texts.some((name) => name.includes('\ufffd'))) return texts;
+    return readdirSync(full, { encoding: 'buffer' }).map(textOfBytes);
+  });
+  return names?.sort() ?? [];
 }
 
 function statsOf(root: string, path: string, found: Scan): Stats | undefined {
+  return reading(path, found, () => lstatSync(pathForSystem(`${root}/${path}`), { throwIfNoEntry: false }));
+}
+
+/** What `look` says of a path; undefined when it is gone, or cannot be read, which is noted. Of the root itself that is thrown. */
+function reading<T>(path: string, found: Scan, look: () => T): T | undefined {
   try {
-    return lstatSync(pathForSystem(`${root}/${path}`), { throwIfNoEntry: false });
+    return look();
   } catch (cause) {
     if (isGone(cause)) return undefined;
-    if (!isForbidden(cause)) throw cause;
-    found.unreadable.push(path);
+    const why = whyUnread(cause);
+    if (why === undefined || path === '') throw cause;
+    found.unread.push({ path, why });
     return undefined;
   }
 }
@@ -184,14 +199,4 @@ function beginsAsDatabase(root: string, path: string): boolean {
   } finally {
     if (file !== undefined) closeSync(file);
   }
-}
-
-/** Whether a path led nowhere: something on it was removed or replaced after it was seen. */
-export function isGone(thrown: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(thrown));
-}
-
-/** Whether a path may not be read. */
-export function isForbidden(thrown: unknown): boolean {
-  return ['EACCES', 'EPERM'].includes(systemCode(thrown));
 }

@@ -287,7 +287,8 @@ test('sockets, pipes, caches and locks stay out; empty folders, links and odd na
   const state = await newState();
   const at = (name: string) => join(state.root, name);
   for (const folder of ['cache/assets', 'tmp', 'empty', 'workspace/tmp']) mkdirSync(at(folder), { recursive: true });
-  for (const name of ['cache/assets/a', 'tmp/b', 'gateway.lock', 'c.0123456789ab.draft']) writeFileSync(at(name), 'x');
+  for (const name of ['cache/assets/a', 'tmp/b', 'gateway.ab12.lock', 'c.0123456789ab.draft'])
+    writeFileSync(at(name), 'x');
   execFileSync('mkfifo', [at('pipe')]);
   const server = createServer().listen(at('socket'));
   writeFileSync(Buffer.concat([Buffer.from(`${state.root}/latin-`), Buffer.from([0xe9, 0xff])]), 'é');

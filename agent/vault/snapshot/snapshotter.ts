@@ -17,13 +17,14 @@ import type { TreeChange } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
 import { Captures } from './captures.ts';
 import type { DatabaseCapture } from './database-source.ts';
-import { type Gathered, gather, type Unread } from './gather.ts';
+import { type Gathered, gather } from './gather.ts';
 import { PageMemory } from './page-memory.ts';
 import { applySeen, type Seen } from './seen-files.ts';
 import { SeenFollower } from './seen-follower.ts';
 import { SeenLog } from './seen-log.ts';
 import { Tip } from './tip.ts';
 import { type TouchedPage, touchedPages } from './touched-pages.ts';
+import type { Unread } from './unread.ts';
 
 /** What taking snapshots takes. */
 export type SnapshotPorts = {
@@ -79,6 +80,7 @@ export class Snapshotter {
   readonly #compaction: Compaction;
   readonly #memory = new PageMemory();
   #seen: Seen;
+  #unread: readonly Unread[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
   /** Takes the head under the epoch of our lease, and loads the newest snapshot's tree. */
@@ -106,6 +108,11 @@ export class Snapshotter {
   /** Name of the newest snapshot's manifest; undefined before the first. */
   get newestName(): ObjectName | undefined {
     return this.#tip.newest?.ref.name;
+  }
+
+  /** What the last snapshot could not read, whether or not there was anything to store. */
+  get unread(): readonly Unread[] {
+    return this.#unread;
   }
 
   /** Takes a snapshot; undefined when nothing changed, or it was postponed: then nothing was written. Calls wait for each other. */
@@ -142,6 +149,7 @@ export class Snapshotter {
       const { packedBytes } = writer;
       if (!isWorthStoring(gathered, request)) {
         isStored = true; // in the snapshot before
+        this.#unread = unread;
         await this.#remember(gathered, gathered.change.set);
         this.#tip.forget(before);
         return undefined;
@@ -149,6 +157,7 @@ export class Snapshotter {
       const next = { ref, ...request, ...gathered, change, newPacks: before.packs, changedBytes, packedBytes };
       const manifestBytes = await this.#tip.append(next, onStep, signal);
       isStored = true;
+      this.#unread = unread;
       await onStep('snapshot:head');
       await this.#remember(gathered);
       await onStep('snapshot:done');

@@ -5,6 +5,7 @@ import { SnapshotListSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { int64 } from '../../int64.ts';
+import { reportNotStored } from '../../vault/not-stored-lines.ts';
 import { openVault } from '../../vault/open-vault.ts';
 import { snapshotRow, snapshotTitles } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
@@ -21,7 +22,10 @@ export const vaultList = command({
     { flags: '--before <number>', summary: 'only those before this one; for the next page' },
   ],
   examples: [
-    { command: 'opencrane vault list --tenant jente', shows: 'the newest 100, and why each was taken' },
+    {
+      command: 'opencrane vault list --tenant jente',
+      shows: 'the newest 100, why each was taken, and what of the tenant is not in them',
+    },
     {
       command: 'opencrane vault list --bucket gs://acme-jente --key-file tenant.key --json',
       shows: 'with only the bucket and its key, for a program',
@@ -39,6 +43,7 @@ export const vaultList = command({
     const list = await vault.list({ limit, beforeSequence: before });
     const rows = list.snapshots.map((snapshot) => snapshotRow(snapshot, clock.now()));
     output.table(snapshotTitles, rows, 'no snapshots');
+    reportNotStored(output, list.notStored);
     const oldest = list.snapshots.at(-1);
     if (list.more && oldest) {
       output.line(output.style('dim', `older ones: opencrane vault list ${wayWords(way)} --before ${oldest.sequence}`));

@@ -65,6 +65,12 @@ const older = { ...snapshot, sequence: 12n };
 const newest = { choice: { case: 'newest', value: true } } as const;
 
 /** Each verb: what is typed, what the program is told to do, what it answers, and the same answer through a coordinator. */
+const notStored = [
+  { kind: 'left_out', path: '{cache,tmp}/', why: 'made anew' },
+  { kind: 'unread', path: 'workspace/bucket', why: 'it may not be read' },
+  { kind: 'outside', path: '/srv/second', why: 'agent second works there' },
+];
+
 const verbs: readonly {
   readonly words: readonly string[];
   readonly command: NonNullable<MessageInitShape<typeof VaultCommandSchema>['command']>;
@@ -75,8 +81,8 @@ const verbs: readonly {
   {
     words: ['vault', 'list', '--limit', '2', '--before', '50'],
     command: { case: 'list', value: { limit: 2, beforeSequence: 50n } },
-    result: { case: 'list', value: { snapshots: [snapshot, older] } },
-    online: { listSnapshots: () => ({ list: { snapshots: [snapshot, older] } }) },
+    result: { case: 'list', value: { snapshots: [snapshot, older], notStored } },
+    online: { listSnapshots: () => ({ list: { snapshots: [snapshot, older], notStored } }) },
     exitCode: 0,
   },
   {
@@ -141,6 +147,22 @@ for (const { words, command, result, online, exitCode } of verbs) {
     }
   });
 }
+
+test('the list ends with what is not in the snapshots, the worst first', async () => {
+  const ran = await runCli(['vault', 'list', '--tenant', 'jente'], {
+    vault: { listSnapshots: () => ({ list: { snapshots: [snapshot], notStored } }) },
+  });
+  const [, ...lines] = ran.out.slice(ran.out.indexOf('not protected') - 1).split('\n');
+  assert.deepEqual(lines, [
+    'not protected, because it lies outside of the state:',
+    '  /srv/second: agent second works there',
+    'not stored, because it cannot be read (what an earlier snapshot has of it is kept):',
+    '  workspace/bucket: it may not be read',
+    'left out of every snapshot:',
+    '  {cache,tmp}/: made anew',
+    '',
+  ]);
+});
 
 const failures = [
   { reason: 'a key that is another one', code: 'permission_denied', exitCode: 4 },
@@ -258,7 +280,7 @@ const silences = [
   {
     reason: 'one that dies is shown with its last words',
     script: { say: [''], complain: 'Segmentation fault', exitCode: 3 },
-    says: /ended with exit code 3 and did not say what came of it:\nSegmentation fault/,
+    says: /ended with exit code 3 and did not say what came of it:\n\s+\| Segmentation fault/,
   },
   {
     reason: 'one that says something else is not understood',

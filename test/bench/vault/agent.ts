@@ -69,6 +69,7 @@ async function carryOut(order: AgentOrder): Promise<AgentAnswer> {
       const { snapshotter } = await opened;
       loop = new SnapshotLoop({
         take: (request, signal) => snapshotter.snapshot(request, signal),
+        unread: () => snapshotter.unread,
         root,
         openclawVersion: () => null,
         arbiter: new StateArbiter({ seen: nothingSeen, clock }),

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file opencrane/v1/vault.proto.
  */
 export const file_opencrane_v1_vault: GenFile = /*@__PURE__*/
-  fileDesc("ChhvcGVuY3JhbmUvdjEvdmF1bHQucHJvdG8SDG9wZW5jcmFuZS52MSKTAQoIU25hcHNob3QSEAoIc2VxdWVuY2UYASABKAMSFwoPdGFrZW5fYXRfbWlsbGlzGAIgASgDEg4KBnJlYXNvbhgDIAEoCRIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEg0KBWVwb2NoGAUgASgDEhMKC2FkZGVkX2J5dGVzGAYgASgDEg4KBm5ld2VzdBgHIAEoCCJ3Cg5TbmFwc2hvdENob2ljZRIZCgZuZXdlc3QYASABKAhCB7pIBGoCCAFIABIcCglhdF9taWxsaXMYAiABKANCB7pIBCICKABIABIbCghzZXF1ZW5jZRgDIAEoA0IHukgEIgIoAUgAQg8KBmNob2ljZRIFukgCCAEi4wIKDFZhdWx0Q29tbWFuZBIrCgRsaXN0GAEgASgLMhsub3BlbmNyYW5lLnYxLkxpc3RTbmFwc2hvdHNIABIqCgR0YWtlGAIgASgLMhoub3BlbmNyYW5lLnYxLlRha2VTbmFwc2hvdEgAEjAKB3Jlc3RvcmUYAyABKAsyHS5vcGVuY3JhbmUudjEuUmVzdG9yZVNuYXBzaG90SAASLgoGdmVyaWZ5GAQgASgLMhwub3BlbmNyYW5lLnYxLlZlcmlmeVNuYXBzaG90SAASLQoFcHJ1bmUYBSABKAsyHC5vcGVuY3JhbmUudjEuUHJ1bmVTbmFwc2hvdHNIABIxCgdjb21wYXJlGAYgASgLMh4ub3BlbmNyYW5lLnYxLkNvbXBhcmVTbmFwc2hvdHNIABIrCgZleHBvcnQYByABKAsyGS5vcGVuY3JhbmUudjEuRXhwb3J0RmlsZXNIAEIJCgdjb21tYW5kIvMCCgtWYXVsdFJlc3VsdBIqCgRsaXN0GAEgASgLMhoub3BlbmNyYW5lLnYxLlNuYXBzaG90TGlzdEgAEiwKBXRha2VuGAIgASgLMhsub3BlbmNyYW5lLnYxLlNuYXBzaG90VGFrZW5IABIyCghyZXN0b3JlZBgDIAEoCzIeLm9wZW5jcmFuZS52MS5TbmFwc2hvdFJlc3RvcmVkSAASMgoIdmVyaWZpZWQYBCABKAsyHi5vcGVuY3JhbmUudjEuU25hcHNob3RWZXJpZmllZEgAEi8KBnBydW5lZBgFIAEoCzIdLm9wZW5jcmFuZS52MS5TbmFwc2hvdHNQcnVuZWRIABI2CgpkaWZmZXJlbmNlGAYgASgLMiAub3BlbmNyYW5lLnYxLlNuYXBzaG90RGlmZmVyZW5jZUgAEi8KCGV4cG9ydGVkGAcgASgLMhsub3BlbmNyYW5lLnYxLkZpbGVzRXhwb3J0ZWRIAEIICgZyZXN1bHQiTAoNTGlzdFNuYXBzaG90cxIZCgVsaW1pdBgBIAEoBUIKukgHGgUY6AcoABIgCg9iZWZvcmVfc2VxdWVuY2UYAiABKANCB7pIBCICKAAiRwoMU25hcHNob3RMaXN0EikKCXNuYXBzaG90cxgBIAMoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdBIMCgRtb3JlGAIgASgIIg4KDFRha2VTbmFwc2hvdCJMCg1TbmFwc2hvdFRha2VuEigKCHNuYXBzaG90GAEgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90EhEKCXVuY2hhbmdlZBgCIAEoCCJ5Cg9SZXN0b3JlU25hcHNob3QSNgoIc25hcHNob3QYASABKAsyHC5vcGVuY3JhbmUudjEuU25hcHNob3RDaG9pY2VCBrpIA8gBARIWCgRwYXRoGAIgASgJQgi6SAVyAxiAIBIWCgRpbnRvGAMgASgJQgi6SAVyAxiAICKrAQoQU25hcHNob3RSZXN0b3JlZBIoCghzbmFwc2hvdBgBIAEoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdBIOCgZmb2xkZXIYAiABKAkSDQoFZmlsZXMYAyABKAMSDQoFYnl0ZXMYBCABKAMSFwoPZG93bnRpbWVfbWlsbGlzGAUgASgDEiYKBmJlZm9yZRgGIAEoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdCJACg5WZXJpZnlTbmFwc2hvdBIuCghzbmFwc2hvdBgBIAEoCzIcLm9wZW5jcmFuZS52MS5TbmFwc2hvdENob2ljZSKeAQoQU25hcHNob3RWZXJpZmllZBIRCglzbmFwc2hvdHMYASABKAMSDQoFYnl0ZXMYAiABKAMSLAoHZGFtYWdlZBgDIAMoCzIbLm9wZW5jcmFuZS52MS5EYW1hZ2VkT2JqZWN0EiwKDG5ld2VzdF93aG9sZRgEIAEoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdBIMCgRtb3JlGAUgASgIIlEKDURhbWFnZWRPYmplY3QSDAoEbmFtZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglzZXF1ZW5jZXMYBCADKAMiPQoOUHJ1bmVTbmFwc2hvdHMSDwoHZHJ5X3J1bhgBIAEoCBIaCglyZXRlbnRpb24YAiABKAlCB7pIBHICGEAiXAoPU25hcHNob3RzUHJ1bmVkEhEKCXNuYXBzaG90cxgBIAEoAxIPCgdvYmplY3RzGAIgASgDEg0KBWJ5dGVzGAMgASgDEhYKDmtlcHRfc25hcHNob3RzGAQgASgDIngKEENvbXBhcmVTbmFwc2hvdHMSMgoEZnJvbRgBIAEoCzIcLm9wZW5jcmFuZS52MS5TbmFwc2hvdENob2ljZUIGukgDyAEBEjAKAnRvGAIgASgLMhwub3BlbmNyYW5lLnYxLlNuYXBzaG90Q2hvaWNlQga6SAPIAQEinAEKElNuYXBzaG90RGlmZmVyZW5jZRIkCgRmcm9tGAEgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90EiIKAnRvGAIgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90Ei4KB2VudHJpZXMYAyADKAsyHS5vcGVuY3JhbmUudjEuRW50cnlEaWZmZXJlbmNlEgwKBG1vcmUYBCABKAgiVQoPRW50cnlEaWZmZXJlbmNlEgwKBHBhdGgYASABKAkSDgoGY2hhbmdlGAIgASgJEhIKCmZyb21fYnl0ZXMYAyABKAMSEAoIdG9fYnl0ZXMYBCABKAMiXQoLRXhwb3J0RmlsZXMSNgoIc25hcHNob3QYASABKAsyHC5vcGVuY3JhbmUudjEuU25hcHNob3RDaG9pY2VCBrpIA8gBARIWCgRwYXRoGAIgASgJQgi6SAVyAxiAICJXCg1GaWxlc0V4cG9ydGVkEigKCHNuYXBzaG90GAEgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90Eg0KBWZpbGVzGAIgASgDEg0KBWJ5dGVzGAMgASgDIn4KFExpc3RTbmFwc2hvdHNSZXF1ZXN0EjsKBnRlbmFudBgBIAEoCUIrukgociYyJF5bYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/JBIpCgRsaXN0GAIgASgLMhsub3BlbmNyYW5lLnYxLkxpc3RTbmFwc2hvdHMiQQoVTGlzdFNuYXBzaG90c1Jlc3BvbnNlEigKBGxpc3QYASABKAsyGi5vcGVuY3JhbmUudjEuU25hcHNob3RMaXN0IlIKE1Rha2VTbmFwc2hvdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kIkIKFFRha2VTbmFwc2hvdFJlc3BvbnNlEioKBXRha2VuGAEgASgLMhsub3BlbmNyYW5lLnYxLlNuYXBzaG90VGFrZW4iigEKE1Jlc3RvcmVWYXVsdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEjYKB3Jlc3RvcmUYAiABKAsyHS5vcGVuY3JhbmUudjEuUmVzdG9yZVNuYXBzaG90Qga6SAPIAQEiSAoUUmVzdG9yZVZhdWx0UmVzcG9uc2USMAoIcmVzdG9yZWQYASABKAsyHi5vcGVuY3JhbmUudjEuU25hcHNob3RSZXN0b3JlZCJ/ChJWZXJpZnlWYXVsdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEiwKBnZlcmlmeRgCIAEoCzIcLm9wZW5jcmFuZS52MS5WZXJpZnlTbmFwc2hvdCJHChNWZXJpZnlWYXVsdFJlc3BvbnNlEjAKCHZlcmlmaWVkGAEgASgLMh4ub3BlbmNyYW5lLnYxLlNuYXBzaG90VmVyaWZpZWQifQoRUHJ1bmVWYXVsdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEisKBXBydW5lGAIgASgLMhwub3BlbmNyYW5lLnYxLlBydW5lU25hcHNob3RzIkMKElBydW5lVmF1bHRSZXNwb25zZRItCgZwcnVuZWQYASABKAsyHS5vcGVuY3JhbmUudjEuU25hcHNob3RzUHJ1bmVkIowBChREaWZmU25hcHNob3RzUmVxdWVzdBI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSNwoHY29tcGFyZRgCIAEoCzIeLm9wZW5jcmFuZS52MS5Db21wYXJlU25hcHNob3RzQga6SAPIAQEiTQoVRGlmZlNuYXBzaG90c1Jlc3BvbnNlEjQKCmRpZmZlcmVuY2UYASABKAsyIC5vcGVuY3JhbmUudjEuU25hcHNob3REaWZmZXJlbmNlIocBChVFeHBvcnRTbmFwc2hvdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEjEKBmV4cG9ydBgCIAEoCzIZLm9wZW5jcmFuZS52MS5FeHBvcnRGaWxlc0IGukgDyAEBImEKFkV4cG9ydFNuYXBzaG90UmVzcG9uc2USDgoEZGF0YRgBIAEoDEgAEi8KCGV4cG9ydGVkGAIgASgLMhsub3BlbmNyYW5lLnYxLkZpbGVzRXhwb3J0ZWRIAEIGCgRwYXJ0MvQECgxWYXVsdFNlcnZpY2USWAoNTGlzdFNuYXBzaG90cxIiLm9wZW5jcmFuZS52MS5MaXN0U25hcHNob3RzUmVxdWVzdBojLm9wZW5jcmFuZS52MS5MaXN0U25hcHNob3RzUmVzcG9uc2USVQoMVGFrZVNuYXBzaG90EiEub3BlbmNyYW5lLnYxLlRha2VTbmFwc2hvdFJlcXVlc3QaIi5vcGVuY3JhbmUudjEuVGFrZVNuYXBzaG90UmVzcG9uc2USVQoMUmVzdG9yZVZhdWx0EiEub3BlbmNyYW5lLnYxLlJlc3RvcmVWYXVsdFJlcXVlc3QaIi5vcGVuY3JhbmUudjEuUmVzdG9yZVZhdWx0UmVzcG9uc2USUgoLVmVyaWZ5VmF1bHQSIC5vcGVuY3JhbmUudjEuVmVyaWZ5VmF1bHRSZXF1ZXN0GiEub3BlbmNyYW5lLnYxLlZlcmlmeVZhdWx0UmVzcG9uc2USTwoKUHJ1bmVWYXVsdBIfLm9wZW5jcmFuZS52MS5QcnVuZVZhdWx0UmVxdWVzdBogLm9wZW5jcmFuZS52MS5QcnVuZVZhdWx0UmVzcG9uc2USWAoNRGlmZlNuYXBzaG90cxIiLm9wZW5jcmFuZS52MS5EaWZmU25hcHNob3RzUmVxdWVzdBojLm9wZW5jcmFuZS52MS5EaWZmU25hcHNob3RzUmVzcG9uc2USXQoORXhwb3J0U25hcHNob3QSIy5vcGVuY3JhbmUudjEuRXhwb3J0U25hcHNob3RSZXF1ZXN0GiQub3BlbmNyYW5lLnYxLkV4cG9ydFNuYXBzaG90UmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate]);
+  fileDesc("ChhvcGVuY3JhbmUvdjEvdmF1bHQucHJvdG8SDG9wZW5jcmFuZS52MSKTAQoIU25hcHNob3QSEAoIc2VxdWVuY2UYASABKAMSFwoPdGFrZW5fYXRfbWlsbGlzGAIgASgDEg4KBnJlYXNvbhgDIAEoCRIYChBvcGVuY2xhd192ZXJzaW9uGAQgASgJEg0KBWVwb2NoGAUgASgDEhMKC2FkZGVkX2J5dGVzGAYgASgDEg4KBm5ld2VzdBgHIAEoCCJ3Cg5TbmFwc2hvdENob2ljZRIZCgZuZXdlc3QYASABKAhCB7pIBGoCCAFIABIcCglhdF9taWxsaXMYAiABKANCB7pIBCICKABIABIbCghzZXF1ZW5jZRgDIAEoA0IHukgEIgIoAUgAQg8KBmNob2ljZRIFukgCCAEi4wIKDFZhdWx0Q29tbWFuZBIrCgRsaXN0GAEgASgLMhsub3BlbmNyYW5lLnYxLkxpc3RTbmFwc2hvdHNIABIqCgR0YWtlGAIgASgLMhoub3BlbmNyYW5lLnYxLlRha2VTbmFwc2hvdEgAEjAKB3Jlc3RvcmUYAyABKAsyHS5vcGVuY3JhbmUudjEuUmVzdG9yZVNuYXBzaG90SAASLgoGdmVyaWZ5GAQgASgLMhwub3BlbmNyYW5lLnYxLlZlcmlmeVNuYXBzaG90SAASLQoFcHJ1bmUYBSABKAsyHC5vcGVuY3JhbmUudjEuUHJ1bmVTbmFwc2hvdHNIABIxCgdjb21wYXJlGAYgASgLMh4ub3BlbmNyYW5lLnYxLkNvbXBhcmVTbmFwc2hvdHNIABIrCgZleHBvcnQYByABKAsyGS5vcGVuY3JhbmUudjEuRXhwb3J0RmlsZXNIAEIJCgdjb21tYW5kIvMCCgtWYXVsdFJlc3VsdBIqCgRsaXN0GAEgASgLMhoub3BlbmNyYW5lLnYxLlNuYXBzaG90TGlzdEgAEiwKBXRha2VuGAIgASgLMhsub3BlbmNyYW5lLnYxLlNuYXBzaG90VGFrZW5IABIyCghyZXN0b3JlZBgDIAEoCzIeLm9wZW5jcmFuZS52MS5TbmFwc2hvdFJlc3RvcmVkSAASMgoIdmVyaWZpZWQYBCABKAsyHi5vcGVuY3JhbmUudjEuU25hcHNob3RWZXJpZmllZEgAEi8KBnBydW5lZBgFIAEoCzIdLm9wZW5jcmFuZS52MS5TbmFwc2hvdHNQcnVuZWRIABI2CgpkaWZmZXJlbmNlGAYgASgLMiAub3BlbmNyYW5lLnYxLlNuYXBzaG90RGlmZmVyZW5jZUgAEi8KCGV4cG9ydGVkGAcgASgLMhsub3BlbmNyYW5lLnYxLkZpbGVzRXhwb3J0ZWRIAEIICgZyZXN1bHQiTAoNTGlzdFNuYXBzaG90cxIZCgVsaW1pdBgBIAEoBUIKukgHGgUY6AcoABIgCg9iZWZvcmVfc2VxdWVuY2UYAiABKANCB7pIBCICKAAidAoMU25hcHNob3RMaXN0EikKCXNuYXBzaG90cxgBIAMoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdBIMCgRtb3JlGAIgASgIEisKCm5vdF9zdG9yZWQYAyADKAsyFy5vcGVuY3JhbmUudjEuTm90U3RvcmVkIjQKCU5vdFN0b3JlZBIMCgRraW5kGAEgASgJEgwKBHBhdGgYAiABKAkSCwoDd2h5GAMgASgJIg4KDFRha2VTbmFwc2hvdCJMCg1TbmFwc2hvdFRha2VuEigKCHNuYXBzaG90GAEgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90EhEKCXVuY2hhbmdlZBgCIAEoCCJ5Cg9SZXN0b3JlU25hcHNob3QSNgoIc25hcHNob3QYASABKAsyHC5vcGVuY3JhbmUudjEuU25hcHNob3RDaG9pY2VCBrpIA8gBARIWCgRwYXRoGAIgASgJQgi6SAVyAxiAIBIWCgRpbnRvGAMgASgJQgi6SAVyAxiAICKrAQoQU25hcHNob3RSZXN0b3JlZBIoCghzbmFwc2hvdBgBIAEoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdBIOCgZmb2xkZXIYAiABKAkSDQoFZmlsZXMYAyABKAMSDQoFYnl0ZXMYBCABKAMSFwoPZG93bnRpbWVfbWlsbGlzGAUgASgDEiYKBmJlZm9yZRgGIAEoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdCJACg5WZXJpZnlTbmFwc2hvdBIuCghzbmFwc2hvdBgBIAEoCzIcLm9wZW5jcmFuZS52MS5TbmFwc2hvdENob2ljZSKeAQoQU25hcHNob3RWZXJpZmllZBIRCglzbmFwc2hvdHMYASABKAMSDQoFYnl0ZXMYAiABKAMSLAoHZGFtYWdlZBgDIAMoCzIbLm9wZW5jcmFuZS52MS5EYW1hZ2VkT2JqZWN0EiwKDG5ld2VzdF93aG9sZRgEIAEoCzIWLm9wZW5jcmFuZS52MS5TbmFwc2hvdBIMCgRtb3JlGAUgASgIIlEKDURhbWFnZWRPYmplY3QSDAoEbmFtZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglzZXF1ZW5jZXMYBCADKAMiPQoOUHJ1bmVTbmFwc2hvdHMSDwoHZHJ5X3J1bhgBIAEoCBIaCglyZXRlbnRpb24YAiABKAlCB7pIBHICGEAiXAoPU25hcHNob3RzUHJ1bmVkEhEKCXNuYXBzaG90cxgBIAEoAxIPCgdvYmplY3RzGAIgASgDEg0KBWJ5dGVzGAMgASgDEhYKDmtlcHRfc25hcHNob3RzGAQgASgDIngKEENvbXBhcmVTbmFwc2hvdHMSMgoEZnJvbRgBIAEoCzIcLm9wZW5jcmFuZS52MS5TbmFwc2hvdENob2ljZUIGukgDyAEBEjAKAnRvGAIgASgLMhwub3BlbmNyYW5lLnYxLlNuYXBzaG90Q2hvaWNlQga6SAPIAQEinAEKElNuYXBzaG90RGlmZmVyZW5jZRIkCgRmcm9tGAEgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90EiIKAnRvGAIgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90Ei4KB2VudHJpZXMYAyADKAsyHS5vcGVuY3JhbmUudjEuRW50cnlEaWZmZXJlbmNlEgwKBG1vcmUYBCABKAgiVQoPRW50cnlEaWZmZXJlbmNlEgwKBHBhdGgYASABKAkSDgoGY2hhbmdlGAIgASgJEhIKCmZyb21fYnl0ZXMYAyABKAMSEAoIdG9fYnl0ZXMYBCABKAMiXQoLRXhwb3J0RmlsZXMSNgoIc25hcHNob3QYASABKAsyHC5vcGVuY3JhbmUudjEuU25hcHNob3RDaG9pY2VCBrpIA8gBARIWCgRwYXRoGAIgASgJQgi6SAVyAxiAICJXCg1GaWxlc0V4cG9ydGVkEigKCHNuYXBzaG90GAEgASgLMhYub3BlbmNyYW5lLnYxLlNuYXBzaG90Eg0KBWZpbGVzGAIgASgDEg0KBWJ5dGVzGAMgASgDIn4KFExpc3RTbmFwc2hvdHNSZXF1ZXN0EjsKBnRlbmFudBgBIAEoCUIrukgociYyJF5bYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/JBIpCgRsaXN0GAIgASgLMhsub3BlbmNyYW5lLnYxLkxpc3RTbmFwc2hvdHMiQQoVTGlzdFNuYXBzaG90c1Jlc3BvbnNlEigKBGxpc3QYASABKAsyGi5vcGVuY3JhbmUudjEuU25hcHNob3RMaXN0IlIKE1Rha2VTbmFwc2hvdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kIkIKFFRha2VTbmFwc2hvdFJlc3BvbnNlEioKBXRha2VuGAEgASgLMhsub3BlbmNyYW5lLnYxLlNuYXBzaG90VGFrZW4iigEKE1Jlc3RvcmVWYXVsdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEjYKB3Jlc3RvcmUYAiABKAsyHS5vcGVuY3JhbmUudjEuUmVzdG9yZVNuYXBzaG90Qga6SAPIAQEiSAoUUmVzdG9yZVZhdWx0UmVzcG9uc2USMAoIcmVzdG9yZWQYASABKAsyHi5vcGVuY3JhbmUudjEuU25hcHNob3RSZXN0b3JlZCJ/ChJWZXJpZnlWYXVsdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEiwKBnZlcmlmeRgCIAEoCzIcLm9wZW5jcmFuZS52MS5WZXJpZnlTbmFwc2hvdCJHChNWZXJpZnlWYXVsdFJlc3BvbnNlEjAKCHZlcmlmaWVkGAEgASgLMh4ub3BlbmNyYW5lLnYxLlNuYXBzaG90VmVyaWZpZWQifQoRUHJ1bmVWYXVsdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEisKBXBydW5lGAIgASgLMhwub3BlbmNyYW5lLnYxLlBydW5lU25hcHNob3RzIkMKElBydW5lVmF1bHRSZXNwb25zZRItCgZwcnVuZWQYASABKAsyHS5vcGVuY3JhbmUudjEuU25hcHNob3RzUHJ1bmVkIowBChREaWZmU25hcHNob3RzUmVxdWVzdBI7CgZ0ZW5hbnQYASABKAlCK7pIKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQSNwoHY29tcGFyZRgCIAEoCzIeLm9wZW5jcmFuZS52MS5Db21wYXJlU25hcHNob3RzQga6SAPIAQEiTQoVRGlmZlNuYXBzaG90c1Jlc3BvbnNlEjQKCmRpZmZlcmVuY2UYASABKAsyIC5vcGVuY3JhbmUudjEuU25hcHNob3REaWZmZXJlbmNlIocBChVFeHBvcnRTbmFwc2hvdFJlcXVlc3QSOwoGdGVuYW50GAEgASgJQiu6SChyJjIkXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kEjEKBmV4cG9ydBgCIAEoCzIZLm9wZW5jcmFuZS52MS5FeHBvcnRGaWxlc0IGukgDyAEBImEKFkV4cG9ydFNuYXBzaG90UmVzcG9uc2USDgoEZGF0YRgBIAEoDEgAEi8KCGV4cG9ydGVkGAIgASgLMhsub3BlbmNyYW5lLnYxLkZpbGVzRXhwb3J0ZWRIAEIGCgRwYXJ0MvQECgxWYXVsdFNlcnZpY2USWAoNTGlzdFNuYXBzaG90cxIiLm9wZW5jcmFuZS52MS5MaXN0U25hcHNob3RzUmVxdWVzdBojLm9wZW5jcmFuZS52MS5MaXN0U25hcHNob3RzUmVzcG9uc2USVQoMVGFrZVNuYXBzaG90EiEub3BlbmNyYW5lLnYxLlRha2VTbmFwc2hvdFJlcXVlc3QaIi5vcGVuY3JhbmUudjEuVGFrZVNuYXBzaG90UmVzcG9uc2USVQoMUmVzdG9yZVZhdWx0EiEub3BlbmNyYW5lLnYxLlJlc3RvcmVWYXVsdFJlcXVlc3QaIi5vcGVuY3JhbmUudjEuUmVzdG9yZVZhdWx0UmVzcG9uc2USUgoLVmVyaWZ5VmF1bHQSIC5vcGVuY3JhbmUudjEuVmVyaWZ5VmF1bHRSZXF1ZXN0GiEub3BlbmNyYW5lLnYxLlZlcmlmeVZhdWx0UmVzcG9uc2USTwoKUHJ1bmVWYXVsdBIfLm9wZW5jcmFuZS52MS5QcnVuZVZhdWx0UmVxdWVzdBogLm9wZW5jcmFuZS52MS5QcnVuZVZhdWx0UmVzcG9uc2USWAoNRGlmZlNuYXBzaG90cxIiLm9wZW5jcmFuZS52MS5EaWZmU25hcHNob3RzUmVxdWVzdBojLm9wZW5jcmFuZS52MS5EaWZmU25hcHNob3RzUmVzcG9uc2USXQoORXhwb3J0U25hcHNob3QSIy5vcGVuY3JhbmUudjEuRXhwb3J0U25hcHNob3RSZXF1ZXN0GiQub3BlbmNyYW5lLnYxLkV4cG9ydFNuYXBzaG90UmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate]);
 
 /**
  * Snapshot is the tenant's state at one moment.
@@ -322,6 +322,13 @@ export type SnapshotList = Message<"opencrane.v1.SnapshotList"> & {
    * @generated from field: bool more = 2;
    */
   more: boolean;
+
+  /**
+   * What is not in the newest snapshot; only on the first page.
+   *
+   * @generated from field: repeated opencrane.v1.NotStored not_stored = 3;
+   */
+  notStored: NotStored[];
 };
 
 /**
@@ -330,6 +337,42 @@ export type SnapshotList = Message<"opencrane.v1.SnapshotList"> & {
  */
 export const SnapshotListSchema: GenMessage<SnapshotList> = /*@__PURE__*/
   messageDesc(file_opencrane_v1_vault, 5);
+
+/**
+ * NotStored is something of the tenant that snapshots do not have.
+ *
+ * @generated from message opencrane.v1.NotStored
+ */
+export type NotStored = Message<"opencrane.v1.NotStored"> & {
+  /**
+   * `left_out`: a rule; `path` is a pattern. `unread`: it could not be read when the newest snapshot was taken, which has what an
+   * earlier one has of it. `outside`: a folder that OpenClaw uses, outside of its state.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Below the state; absolute when it is outside.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Why, in words.
+   *
+   * @generated from field: string why = 3;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message opencrane.v1.NotStored.
+ * Use `create(NotStoredSchema)` to create a new message.
+ */
+export const NotStoredSchema: GenMessage<NotStored> = /*@__PURE__*/
+  messageDesc(file_opencrane_v1_vault, 6);
 
 /**
  * TakeSnapshot asks for a snapshot now.
@@ -344,7 +387,7 @@ export type TakeSnapshot = Message<"opencrane.v1.TakeSnapshot"> & {
  * Use `create(TakeSnapshotSchema)` to create a new message.
  */
 export const TakeSnapshotSchema: GenMessage<TakeSnapshot> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 6);
+  messageDesc(file_opencrane_v1_vault, 7);
 
 /**
  * SnapshotTaken is the newest snapshot.
@@ -372,7 +415,7 @@ export type SnapshotTaken = Message<"opencrane.v1.SnapshotTaken"> & {
  * Use `create(SnapshotTakenSchema)` to create a new message.
  */
 export const SnapshotTakenSchema: GenMessage<SnapshotTaken> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 7);
+  messageDesc(file_opencrane_v1_vault, 8);
 
 /**
  * RestoreSnapshot brings a snapshot back.
@@ -407,7 +450,7 @@ export type RestoreSnapshot = Message<"opencrane.v1.RestoreSnapshot"> & {
  * Use `create(RestoreSnapshotSchema)` to create a new message.
  */
 export const RestoreSnapshotSchema: GenMessage<RestoreSnapshot> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 8);
+  messageDesc(file_opencrane_v1_vault, 9);
 
 /**
  * SnapshotRestored tells what was brought back.
@@ -463,7 +506,7 @@ export type SnapshotRestored = Message<"opencrane.v1.SnapshotRestored"> & {
  * Use `create(SnapshotRestoredSchema)` to create a new message.
  */
 export const SnapshotRestoredSchema: GenMessage<SnapshotRestored> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 9);
+  messageDesc(file_opencrane_v1_vault, 10);
 
 /**
  * VerifySnapshot reads a snapshot back.
@@ -484,7 +527,7 @@ export type VerifySnapshot = Message<"opencrane.v1.VerifySnapshot"> & {
  * Use `create(VerifySnapshotSchema)` to create a new message.
  */
 export const VerifySnapshotSchema: GenMessage<VerifySnapshot> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 10);
+  messageDesc(file_opencrane_v1_vault, 11);
 
 /**
  * SnapshotVerified tells what reading back found.
@@ -533,7 +576,7 @@ export type SnapshotVerified = Message<"opencrane.v1.SnapshotVerified"> & {
  * Use `create(SnapshotVerifiedSchema)` to create a new message.
  */
 export const SnapshotVerifiedSchema: GenMessage<SnapshotVerified> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 11);
+  messageDesc(file_opencrane_v1_vault, 12);
 
 /**
  * DamagedObject is an object of the bucket that is not what it should be.
@@ -575,7 +618,7 @@ export type DamagedObject = Message<"opencrane.v1.DamagedObject"> & {
  * Use `create(DamagedObjectSchema)` to create a new message.
  */
 export const DamagedObjectSchema: GenMessage<DamagedObject> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 12);
+  messageDesc(file_opencrane_v1_vault, 13);
 
 /**
  * PruneSnapshots removes what is not kept.
@@ -603,7 +646,7 @@ export type PruneSnapshots = Message<"opencrane.v1.PruneSnapshots"> & {
  * Use `create(PruneSnapshotsSchema)` to create a new message.
  */
 export const PruneSnapshotsSchema: GenMessage<PruneSnapshots> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 13);
+  messageDesc(file_opencrane_v1_vault, 14);
 
 /**
  * SnapshotsPruned tells what was removed.
@@ -645,7 +688,7 @@ export type SnapshotsPruned = Message<"opencrane.v1.SnapshotsPruned"> & {
  * Use `create(SnapshotsPrunedSchema)` to create a new message.
  */
 export const SnapshotsPrunedSchema: GenMessage<SnapshotsPruned> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 14);
+  messageDesc(file_opencrane_v1_vault, 15);
 
 /**
  * CompareSnapshots compares two snapshots.
@@ -673,7 +716,7 @@ export type CompareSnapshots = Message<"opencrane.v1.CompareSnapshots"> & {
  * Use `create(CompareSnapshotsSchema)` to create a new message.
  */
 export const CompareSnapshotsSchema: GenMessage<CompareSnapshots> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 15);
+  messageDesc(file_opencrane_v1_vault, 16);
 
 /**
  * SnapshotDifference is what differs between two snapshots.
@@ -715,7 +758,7 @@ export type SnapshotDifference = Message<"opencrane.v1.SnapshotDifference"> & {
  * Use `create(SnapshotDifferenceSchema)` to create a new message.
  */
 export const SnapshotDifferenceSchema: GenMessage<SnapshotDifference> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 16);
+  messageDesc(file_opencrane_v1_vault, 17);
 
 /**
  * EntryDifference is one file, folder or link that differs.
@@ -757,7 +800,7 @@ export type EntryDifference = Message<"opencrane.v1.EntryDifference"> & {
  * Use `create(EntryDifferenceSchema)` to create a new message.
  */
 export const EntryDifferenceSchema: GenMessage<EntryDifference> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 17);
+  messageDesc(file_opencrane_v1_vault, 18);
 
 /**
  * ExportFiles sends files of a snapshot as a tar archive.
@@ -785,7 +828,7 @@ export type ExportFiles = Message<"opencrane.v1.ExportFiles"> & {
  * Use `create(ExportFilesSchema)` to create a new message.
  */
 export const ExportFilesSchema: GenMessage<ExportFiles> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 18);
+  messageDesc(file_opencrane_v1_vault, 19);
 
 /**
  * FilesExported tells what was sent.
@@ -820,7 +863,7 @@ export type FilesExported = Message<"opencrane.v1.FilesExported"> & {
  * Use `create(FilesExportedSchema)` to create a new message.
  */
 export const FilesExportedSchema: GenMessage<FilesExported> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 19);
+  messageDesc(file_opencrane_v1_vault, 20);
 
 /**
  * ListSnapshotsRequest asks for a page of a tenant's snapshots.
@@ -848,7 +891,7 @@ export type ListSnapshotsRequest = Message<"opencrane.v1.ListSnapshotsRequest"> 
  * Use `create(ListSnapshotsRequestSchema)` to create a new message.
  */
 export const ListSnapshotsRequestSchema: GenMessage<ListSnapshotsRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 20);
+  messageDesc(file_opencrane_v1_vault, 21);
 
 /**
  * ListSnapshotsResponse holds the page.
@@ -869,7 +912,7 @@ export type ListSnapshotsResponse = Message<"opencrane.v1.ListSnapshotsResponse"
  * Use `create(ListSnapshotsResponseSchema)` to create a new message.
  */
 export const ListSnapshotsResponseSchema: GenMessage<ListSnapshotsResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 21);
+  messageDesc(file_opencrane_v1_vault, 22);
 
 /**
  * TakeSnapshotRequest names a tenant.
@@ -890,7 +933,7 @@ export type TakeSnapshotRequest = Message<"opencrane.v1.TakeSnapshotRequest"> & 
  * Use `create(TakeSnapshotRequestSchema)` to create a new message.
  */
 export const TakeSnapshotRequestSchema: GenMessage<TakeSnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 22);
+  messageDesc(file_opencrane_v1_vault, 23);
 
 /**
  * TakeSnapshotResponse holds the snapshot.
@@ -911,7 +954,7 @@ export type TakeSnapshotResponse = Message<"opencrane.v1.TakeSnapshotResponse"> 
  * Use `create(TakeSnapshotResponseSchema)` to create a new message.
  */
 export const TakeSnapshotResponseSchema: GenMessage<TakeSnapshotResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 23);
+  messageDesc(file_opencrane_v1_vault, 24);
 
 /**
  * RestoreVaultRequest says what to bring back.
@@ -939,7 +982,7 @@ export type RestoreVaultRequest = Message<"opencrane.v1.RestoreVaultRequest"> & 
  * Use `create(RestoreVaultRequestSchema)` to create a new message.
  */
 export const RestoreVaultRequestSchema: GenMessage<RestoreVaultRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 24);
+  messageDesc(file_opencrane_v1_vault, 25);
 
 /**
  * RestoreVaultResponse tells what was brought back.
@@ -960,7 +1003,7 @@ export type RestoreVaultResponse = Message<"opencrane.v1.RestoreVaultResponse"> 
  * Use `create(RestoreVaultResponseSchema)` to create a new message.
  */
 export const RestoreVaultResponseSchema: GenMessage<RestoreVaultResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 25);
+  messageDesc(file_opencrane_v1_vault, 26);
 
 /**
  * VerifyVaultRequest says what to read back.
@@ -988,7 +1031,7 @@ export type VerifyVaultRequest = Message<"opencrane.v1.VerifyVaultRequest"> & {
  * Use `create(VerifyVaultRequestSchema)` to create a new message.
  */
 export const VerifyVaultRequestSchema: GenMessage<VerifyVaultRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 26);
+  messageDesc(file_opencrane_v1_vault, 27);
 
 /**
  * VerifyVaultResponse tells what was found.
@@ -1009,7 +1052,7 @@ export type VerifyVaultResponse = Message<"opencrane.v1.VerifyVaultResponse"> & 
  * Use `create(VerifyVaultResponseSchema)` to create a new message.
  */
 export const VerifyVaultResponseSchema: GenMessage<VerifyVaultResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 27);
+  messageDesc(file_opencrane_v1_vault, 28);
 
 /**
  * PruneVaultRequest names a tenant.
@@ -1037,7 +1080,7 @@ export type PruneVaultRequest = Message<"opencrane.v1.PruneVaultRequest"> & {
  * Use `create(PruneVaultRequestSchema)` to create a new message.
  */
 export const PruneVaultRequestSchema: GenMessage<PruneVaultRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 28);
+  messageDesc(file_opencrane_v1_vault, 29);
 
 /**
  * PruneVaultResponse tells what was removed.
@@ -1058,7 +1101,7 @@ export type PruneVaultResponse = Message<"opencrane.v1.PruneVaultResponse"> & {
  * Use `create(PruneVaultResponseSchema)` to create a new message.
  */
 export const PruneVaultResponseSchema: GenMessage<PruneVaultResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 29);
+  messageDesc(file_opencrane_v1_vault, 30);
 
 /**
  * DiffSnapshotsRequest names two snapshots.
@@ -1086,7 +1129,7 @@ export type DiffSnapshotsRequest = Message<"opencrane.v1.DiffSnapshotsRequest"> 
  * Use `create(DiffSnapshotsRequestSchema)` to create a new message.
  */
 export const DiffSnapshotsRequestSchema: GenMessage<DiffSnapshotsRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 30);
+  messageDesc(file_opencrane_v1_vault, 31);
 
 /**
  * DiffSnapshotsResponse tells what differs.
@@ -1107,7 +1150,7 @@ export type DiffSnapshotsResponse = Message<"opencrane.v1.DiffSnapshotsResponse"
  * Use `create(DiffSnapshotsResponseSchema)` to create a new message.
  */
 export const DiffSnapshotsResponseSchema: GenMessage<DiffSnapshotsResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 31);
+  messageDesc(file_opencrane_v1_vault, 32);
 
 /**
  * ExportSnapshotRequest says what to send.
@@ -1135,7 +1178,7 @@ export type ExportSnapshotRequest = Message<"opencrane.v1.ExportSnapshotRequest"
  * Use `create(ExportSnapshotRequestSchema)` to create a new message.
  */
 export const ExportSnapshotRequestSchema: GenMessage<ExportSnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 32);
+  messageDesc(file_opencrane_v1_vault, 33);
 
 /**
  * ExportSnapshotResponse is a piece of the archive, or its end. The first one is empty: the call has begun.
@@ -1172,7 +1215,7 @@ export type ExportSnapshotResponse = Message<"opencrane.v1.ExportSnapshotRespons
  * Use `create(ExportSnapshotResponseSchema)` to create a new message.
  */
 export const ExportSnapshotResponseSchema: GenMessage<ExportSnapshotResponse> = /*@__PURE__*/
-  messageDesc(file_opencrane_v1_vault, 33);
+  messageDesc(file_opencrane_v1_vault, 34);
 
 /**
  * VaultService looks after a tenant's snapshots. The tenant's agent does the work: only it holds the key.
