@@ -7,7 +7,7 @@ import { GcsBucket, type GcsBucketPorts } from '@opencrane/agent/bucket/gcs-buck
 import { anonymous } from '@opencrane/agent/bucket/google-credentials.ts';
 import { parseObjectName } from '@opencrane/agent/bucket/layout.ts';
 import { systemClock } from '@opencrane/kit/clock.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { type GcsServer, startGcsServer } from '../fixtures/gcs/gcs-server.ts';
 import { TcpProxy } from '../fixtures/gcs/tcp-proxy.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { awaitFact } from '../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { isAlive } from '../fixtures/processes.ts';
 import type { Answered } from './raw-gateway.ts';
 import type { Behaviour, World } from './world.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { awaitFact } from '../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { type Behaviour, type ConfigSeen, configOf, patchOf, valueAt, type World } from './world.ts';
 
 /** Waits until the gateway says so. */

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { awaitFact } from '../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import type { OpenClawKind } from '../fixtures/openclaw-under-test.ts';
 import { versions } from '../fixtures/seeded-home.ts';

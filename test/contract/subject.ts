@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type TenantFolders, tenantFolders } from '@opencrane/agent/folders.ts';
 import { type CommandResult, killGroup, runOpenClaw } from '@opencrane/agent/openclaw/command.ts';
 import { commandEnvironment, gatewayProcess, nodeFlags, openclawEntry } from '@opencrane/agent/openclaw/environment.ts';
-import { awaitFact, NeverError } from '../fixtures/await-fact.ts';
+import { awaitFact, NeverError } from '@opencrane/kit/testing/await-fact.ts';
 import { freePort } from '../fixtures/free-port.ts';
 import { openclawRuntime } from '../fixtures/openclaw-runtime.ts';
 import type { OpenClawKind } from '../fixtures/openclaw-under-test.ts';

@@ -9,7 +9,7 @@ import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { systemClock } from '@opencrane/kit/clock.ts';
 import { digestOfJson } from '@opencrane/kit/digest.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { configAgent } from '../fixtures/config-agent.ts';
 import { LauncherHome } from '../fixtures/launcher-process.ts';
 import { openclawRuntime } from '../fixtures/openclaw-runtime.ts';

@@ -2,7 +2,7 @@
  * A tenant lives in its bucket, on the real OpenClaw: its machine dies under steady writes, with its disk, and it is back
  * from bucket and key alone with all but the last seconds; after a drain nothing is missing.
  *
- * `OPENCRANE_KILLS` says how often it dies (10), `OPENCRANE_SEED` when; the seed is printed.
+ * `OPENCRANE_KILLS` says how often it dies (10), `OPENCRANE_TEST_SEED` when; the seed is printed.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { seededRandom, testSeed } from '@opencrane/kit/testing/seeded-random.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
@@ -24,8 +25,8 @@ import { awaitTenant, readyTenant, set, settled, tenantScope } from '../fixtures
 /** What a machine's death may cost (DESIGN §5). */
 const RPO_MILLIS = 5_000;
 const kills = Number(process.env['OPENCRANE_KILLS'] ?? 10);
-const seed = Number(process.env['OPENCRANE_SEED'] ?? Date.now() % 1e9);
-const random = mulberry(seed);
+const seed = testSeed();
+const random = seededRandom(seed);
 
 // The holder of a lease that died is waited for; a short lease makes that short, but not so short that a busy machine loses it. What it costs is no part of this test.
 const environment = { OPENCRANE_LEASE_TTL_MS: '6000' };
@@ -157,14 +158,3 @@ test(`the machine dies ${kills} times under steady writes: at most 5 s of them a
   await assertAllElseIsThere();
   t.diagnostic(`the oldest turn that was lost had been answered ${Math.round(worst)} ms before`);
 });
-
-/** A small generator of random numbers in [0, 1) from a seed (mulberry32). */
-function mulberry(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -7,9 +7,9 @@ import type { CoordinatorLink } from '@opencrane/agent/stream/coordinator-link.t
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
 import { fromGrpcError } from '@opencrane/kit/grpc/status.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { AgentService, type Command, SendArchiveRequestSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { type VaultResult, VaultResultSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { configOffer, type TestPlane } from './fakes.ts';
 import { connected, type LinkWorld, type TestLink, withLink } from './linked.ts';
 import { RawAgent } from './raw-agent.ts';

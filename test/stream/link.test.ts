@@ -9,9 +9,9 @@ import { create } from '@bufbuild/protobuf';
 import { ReceiptLog } from '@opencrane/agent/stream/receipt-log.ts';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { digestOf } from '@opencrane/kit/digest.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind, ProgressSchema, ReceiptSchema, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { blob, blobDigest, configOffer, startPlane } from './fakes.ts';
 import { connected, makeLink, withLink } from './linked.ts';
 

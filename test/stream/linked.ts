@@ -6,9 +6,9 @@ import { CoordinatorLink, type CoordinatorLinkOptions } from '@opencrane/agent/s
 import { ReceiptLog } from '@opencrane/agent/stream/receipt-log.ts';
 import { systemClock } from '@opencrane/kit/clock.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import type { Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { configOffer, startPlane, type TestPlane } from './fakes.ts';
 
 const quick = { everyMillis: 5 };

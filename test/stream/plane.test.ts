@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { AgentService, GoodbyeReason, ReadBlobRequestSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { blobDigest, configOffer, startPlane, type TestPlane } from './fakes.ts';
 import { RawAgent } from './raw-agent.ts';
 

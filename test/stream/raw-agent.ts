@@ -3,6 +3,7 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
 import { grpcMethod } from '@opencrane/kit/grpc/service-definition.ts';
 import { fromGrpcError } from '@opencrane/kit/grpc/status.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import {
   AgentService,
   ConnectRequestSchema,
@@ -10,7 +11,6 @@ import {
   type HelloSchema,
 } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 
 type Said = NonNullable<MessageInitShape<typeof ConnectRequestSchema>['message']>;
 type Heard<Case> = Extract<ConnectResponse['message'], { case: Case }>;

@@ -6,9 +6,9 @@ import { Store } from '@opencrane/coordinator/store/store.ts';
 import { silent } from '@opencrane/coordinator/store/testing.ts';
 import { assemble } from '@opencrane/coordinator/tenants/testing.ts';
 import { ManualClock } from '@opencrane/kit/clock.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { HealthSchema, type Offer } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { ComponentState, Kind, ReceiptSchema, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { configOffer } from './fakes.ts';
 import { type TestLink, withLink } from './linked.ts';
 

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { connect as connectTo, createServer, type Socket } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { ConnectRequestSchema, GoodbyeReason } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { configOffer, startPlane, type TestPlane } from './fakes.ts';
 import { RawAgent, type RawAgentOptions } from './raw-agent.ts';
 

@@ -15,9 +15,9 @@ import { assemble } from '@opencrane/coordinator/tenants/testing.ts';
 import { vaultService } from '@opencrane/coordinator/vault/vault-service.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { fromConnectError } from '@opencrane/kit/grpc/status.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import type { Command } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { type VaultResult, VaultResultSchema, VaultService } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
-import { awaitFact } from '../fixtures/await-fact.ts';
 import { connected, type TestLink, withLink } from './linked.ts';
 
 const quick = { everyMillis: 5 };

@@ -1,5 +1,7 @@
 /** Events in the order of their (real) time, and chance that a seed repeats. */
 
+import { seededRandom } from '@opencrane/kit/testing/seeded-random.ts';
+
 type Entry = { readonly time: number; readonly order: number; readonly event: () => void };
 
 /** Runs what is due, one after the other. */
@@ -66,21 +68,13 @@ function isBefore(one: Entry, other: Entry): boolean {
   return one.time < other.time || (one.time === other.time && one.order < other.order);
 }
 
-/** Chance that is the same for the same seed (mulberry32). */
+/** Chance that is the same for the same seed. */
 export class Chance {
-  #state: number;
+  /** Evenly from 0 to below 1. */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** Evenly from 0 to below 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+    this.next = seededRandom(seed);
   }
 
   between(least: number, most: number): number {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { TenantFolders } from '@opencrane/agent/folders.ts';
 import { commandEnvironment, gatewayProcess, nodeFlags, openclawEntry } from '@opencrane/agent/openclaw/environment.ts';
 import { probeAll } from '@opencrane/agent/openclaw/probes.ts';
-import { awaitFact } from '../../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { freePort } from '../../fixtures/free-port.ts';
 
 /** Starts it on a tenant's state and ends it again; resolves with the milliseconds until it was ready. */

@@ -8,7 +8,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tenantFolders } from '@opencrane/agent/folders.ts';
 import { openclawPackage } from '@opencrane/agent/openclaw/environment.ts';
-import { awaitFact } from '../../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { startGcsServer } from '../../fixtures/gcs/gcs-server.ts';
 import { mountGcsfuse } from '../../fixtures/gcs/gcsfuse-mount.ts';
 import { loseDisk } from '../../fixtures/lost-disk.ts';
@@ -39,7 +39,7 @@ export async function benchMounted(starts: number): Promise<Mounted | { readonly
   const gcs = await startGcsServer();
   if ('skip' in gcs) return gcs;
   const mount = await mountGcsfuse(gcs.url, await gcs.bucket());
-  const home = await seededHome();
+  const home = await seededHome('real');
   try {
     if ('skip' in mount) return mount;
     return await measure(home, mount.path, starts);

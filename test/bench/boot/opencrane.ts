@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { clientsOf } from '@opencrane/cli/connection/clients.ts';
 import { allDone, hear, type Step } from '@opencrane/cli/progress/steps.ts';
 import { followTenants } from '@opencrane/cli/tenants/follow-tenants.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
-import { awaitFact } from '../../fixtures/await-fact.ts';
 
 const cli = join(import.meta.dirname, '../../../cli/main.ts');
 

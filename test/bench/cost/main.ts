@@ -51,7 +51,7 @@ if ('skip' in server) {
 await server.bucket(`acme-${tenant}`);
 const proxy = await TcpProxy.before(server.port);
 const model = await ModelStandIn.listen();
-const coordinator = await startCoordinator(await seededHome(), {
+const coordinator = await startCoordinator(await seededHome('real'), {
   OPENCRANE_BUCKETS: `gs://acme-{tenant}?endpoint=${proxy.url}`,
 });
 try {

@@ -35,7 +35,12 @@ process.exitCode = ends.every((code) => code === 0) ? 0 : 1;
 /** One machine, which dies its share of the times. */
 async function dies(machine: number): Promise<number | null> {
   const child = spawn(process.execPath, ['--test', '--test-reporter=tap', suite], {
-    env: { ...process.env, OPENCRANE_KILLS: String(share), OPENCRANE_SEED: String(seed + machine) },
+    env: {
+      ...process.env,
+      OPENCRANE_TEST_OPENCLAW: 'real',
+      OPENCRANE_KILLS: String(share),
+      OPENCRANE_TEST_SEED: String(seed + machine),
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   for await (const line of createInterface({ input: child.stdout })) {

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseObjectName } from '@opencrane/agent/bucket/layout.ts';
 import { manifestRef } from '@opencrane/agent/vault/format/object-ids.ts';
-import { awaitFact } from '../../fixtures/await-fact.ts';
+import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { findProgram } from '../../fixtures/gcs/tools.ts';
 import { AgentProcess } from './agent-process.ts';
 

@@ -1,15 +1,6 @@
 /** Text as people and models write it, as far as a packer can tell: words of which a few are frequent, the same in every run. */
 
-/** A source of numbers in [0, 1), the same for one seed: mulberry32. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from '@opencrane/kit/testing/seeded-random.ts';
 
 const WORDS = 20_000;
 const syllables =
@@ -21,7 +12,7 @@ export class TextSource {
   readonly #words: readonly Buffer[];
 
   constructor(seed: number) {
-    this.#random = seeded(seed);
+    this.#random = seededRandom(seed);
     this.#words = Array.from({ length: WORDS }, () => Buffer.from(`${this.#word()} `));
   }
 

@@ -1,9 +1,11 @@
 /** The trees that are stored, and what changes in them. The same in every run with one seed. */
+
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
-import { seeded, TextSource } from './text.ts';
+import { seededRandom } from '@opencrane/kit/testing/seeded-random.ts';
+import { TextSource } from './text.ts';
 
 /** A tree that lies in a folder. */
 export type Tree = {
@@ -35,7 +37,7 @@ export function makeState(root: string, seed: number, share: number): Tree {
   const transcripts = Math.ceil(150 * share);
   for (let number = 0; number < transcripts; number += 1)
     writeFileSync(join(sessions, `${number}.jsonl`), transcript(text, text.between(1, 5) * MIB));
-  const noise = seeded(seed + 1);
+  const noise = seededRandom(seed + 1);
   for (let number = 0; number < 120 * share; number += 1)
     writeFileSync(join(uploads, `photo-${number}.jpg`), unpackable(noise, 2.5 * MIB));
   const notes = smallFiles(join(root, 'workspace', 'notes'), text, Math.ceil(4_000 * share));
