@@ -134,6 +134,7 @@ describe('two machines', { concurrency: true }, () => {
     const pids = await near.start('stubborn', nearFence.hold);
 
     nearRoad.cut();
+    nearFence.doubtBucket(); // at rest it asks nothing of the bucket for minutes: a snapshot that fails tells it
     const cutAt = performance.now();
     while (performance.now() - cutAt < 2 * TTL_MILLIS) {
       assert.deepEqual(pids.filter(isAlive), pids);

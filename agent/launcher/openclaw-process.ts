@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { TenantFolders } from '../folders.ts';
 import { killGroup } from '../openclaw/command.ts';
+import { shareCompileCache } from '../openclaw/compile-cache.ts';
 import { guarding, nodeFlags, openclawEntry } from '../openclaw/environment.ts';
 import { LogFile } from './log-file.ts';
 
@@ -58,6 +59,7 @@ export async function spawnGateway(folders: TenantFolders, order: StartOrder, un
   for (const folder of [folders.logs, folders.tmp, order.environment['HOME'] ?? folders.tmp]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
+  shareCompileCache(order.runtimeDirectory, folders.tmp);
   const log = new LogFile(folders.openclawLog);
   const guard = guarding(folders.gatewayLock);
   const child = spawn(process.execPath, [...nodeFlags, ...guard.flags, entry, ...order.arguments], {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { shareCompileCache } from './compile-cache.ts';
 import { guarding, nodeFlags, openclawEntry } from './environment.ts';
 
 /** A command to run. */
@@ -32,6 +33,8 @@ export async function runOpenClaw(command: OpenClawCommand): Promise<CommandResu
   const { runtimeDirectory, timeoutMillis = TIMEOUT_MILLIS, signal } = command;
   signal?.throwIfAborted();
   mkdirSync(command.folder, { recursive: true, mode: 0o700 });
+  const { TMPDIR: temporaryFolder } = command.environment;
+  if (temporaryFolder !== undefined) shareCompileCache(runtimeDirectory, temporaryFolder);
   const guard = guarding(command.stateLock);
   const flags = [...nodeFlags, ...guard.flags];
   const child = spawn(process.execPath, [...flags, openclawEntry(runtimeDirectory), ...command.arguments], {

@@ -36,7 +36,9 @@ async function runtimes(blob: Buffer = bundle, at?: string) {
 }
 
 /** What is in the folder besides the lock, which is a file that stays. */
-const left = async (path: string) => (await readdir(path)).filter((name) => !name.startsWith('lock')).sort();
+/** What is there beside the lock and the compile cache. */
+const left = async (path: string) =>
+  (await readdir(path)).filter((name) => !/^(lock|compile-cache$)/.test(name)).sort();
 
 test('it is fetched, checked, unpacked, and the bundle goes; a second time it is there', async () => {
   const { agent, blobs, path, report, abort, steps } = await runtimes();

@@ -12,6 +12,7 @@ import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { type ProcessLock, takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
 import { faultPoint } from '../fault-point.ts';
+import { compileCacheOf } from '../openclaw/compile-cache.ts';
 import { type DownloadPorts, downloadBundle } from './bundle-download.ts';
 import { diskFull, unpackBundle } from './bundle-unpack.ts';
 import type { InstalledRuntime } from './ports.ts';
@@ -44,8 +45,9 @@ export class InstalledRuntimes {
     const { version, bundleDigest } = wanted;
     const directory = this.directory(bundleDigest);
     const installed = { version, bundleDigest, directory };
-    if (await isWhole(directory)) return installed;
     await mkdir(this.#folder, { recursive: true, mode: 0o755 });
+    await mkdir(compileCacheOf(this.#folder), { recursive: true, mode: 0o700 }).catch(() => {}); // see there
+    if (await isWhole(directory)) return installed;
     const lock = await this.#lock(version, report, signal);
     try {
       if (!(await isWhole(directory))) await this.#fetchAndUnpack(wanted, report, signal);

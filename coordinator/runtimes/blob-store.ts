@@ -1,7 +1,7 @@
 /** Bundles on this machine's disk, each under its digest. */
 import { createHash } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, mkdir, open as openFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '@opencrane/kit/atomic-file.ts';
 import { type Digest, digestOfFile, fromHex, hexOf } from '@opencrane/kit/digest.ts';
@@ -59,18 +59,20 @@ export class BlobStore {
    * the digest says. Then it is removed.
    */
   async open(digest: Digest, offset: number): Promise<OpenBlob> {
-    const path = this.path(digest);
+    let file: FileHandle | undefined;
     try {
-      const { size } = await stat(path);
+      file = await openFile(this.path(digest)); // looked at and read as one: it may be removed at any moment
+      const { size } = await file.stat();
       if (offset > size) {
         throw new OpenCraneError('invalid_argument', 'offset_past_end', `reading ${digest}: it has ${size} bytes`, {
           field: 'offset',
           mend: 'begin again from 0',
         });
       }
-      const chunks: AsyncIterable<Uint8Array> = createReadStream(path, { start: offset, highWaterMark: PIECE_BYTES });
+      const chunks: AsyncIterable<Uint8Array> = file.createReadStream({ start: offset, highWaterMark: PIECE_BYTES });
       return { totalBytes: size, chunks: offset === 0 ? this.#checked(digest, chunks) : chunks };
     } catch (cause) {
+      await file?.close();
       if (systemCode(cause) !== 'ENOENT') throw cause;
       throw new OpenCraneError('not_found', 'blob_unknown', `reading ${digest}: there is no such blob here`, {
         cause,

@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import type { OpenClawKind } from '../fixtures/openclaw-under-test.ts';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 import { commandBehaviours } from './command-behaviours.ts';
 import { drainBehaviours } from './drain-behaviours.ts';
 import { fileBehaviours } from './file-behaviours.ts';

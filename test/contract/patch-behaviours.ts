@@ -1,7 +1,7 @@
 /** `config.get` and `config.patch`: what is told, what is merged, what is refused and in which words. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 import { type Behaviour, configOf, patchOf, valueAt, type World } from './world.ts';
 
 const levels = '"silent", "fatal", "error", "warn", "info", "debug", "trace"';

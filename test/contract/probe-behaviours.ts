@@ -1,7 +1,7 @@
 /** The gateway's HTTP side and its handshake. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 import { RawGateway } from './raw-gateway.ts';
 import type { Behaviour } from './world.ts';
 

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TenantFolders, tenantFolders } from '@opencrane/agent/folders.ts';
 import { type CommandResult, killGroup, runOpenClaw } from '@opencrane/agent/openclaw/command.ts';
+import { shareCompileCache } from '@opencrane/agent/openclaw/compile-cache.ts';
 import { commandEnvironment, gatewayProcess, nodeFlags, openclawEntry } from '@opencrane/agent/openclaw/environment.ts';
 import { awaitFact, NeverError } from '@opencrane/kit/testing/await-fact.ts';
 import { freePort } from '../fixtures/free-port.ts';
 import { openclawRuntime } from '../fixtures/openclaw-runtime.ts';
 import type { OpenClawKind } from '../fixtures/openclaw-under-test.ts';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 import { RawGateway } from './raw-gateway.ts';
 
 const token = 'a-token-that-only-the-contract-knows';
@@ -95,6 +96,7 @@ export class Subject {
   }
 
   #spawn(version: string): RunningGateway & { readonly child: ChildProcess } {
+    shareCompileCache(this.#runtime(version), this.folders.tmp);
     const { environment, arguments: args } = gatewayProcess(this.folders, this.port, process.env);
     const child = spawn(process.execPath, [...nodeFlags, openclawEntry(this.#runtime(version)), ...args], {
       cwd: this.folders.state,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 import type { Subject } from './subject.ts';
 
 const { previous, current } = versions;
@@ -41,7 +41,7 @@ export async function assertRefusedByOlder(subject: Subject): Promise<void> {
   subject.write(unstamped);
   const byDatabase = subject.start(previous);
   assert.deepEqual(await byDatabase.ended, { code: 78, signal: null }, byDatabase.output().slice(-1_000));
-  assert.match(byDatabase.output(), /newer schema version 18/);
+  assert.match(byDatabase.output(), /newer schema version 18|newer than this build.*uses schema 18/);
   subject.write({ ...unstamped, meta: { ...(meta as object), lastTouchedVersion: current } });
   const byConfiguration = subject.start(previous);
   assert.deepEqual(await byConfiguration.ended, { code: 1, signal: null }, byConfiguration.output().slice(-1_000));

@@ -14,7 +14,7 @@ import { configAgent } from '../fixtures/config-agent.ts';
 import { LauncherHome } from '../fixtures/launcher-process.ts';
 import { openclawRuntime } from '../fixtures/openclaw-runtime.ts';
 import { processesOf } from '../fixtures/processes.ts';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 
 let home: LauncherHome;
 let launcher: ChildProcess;

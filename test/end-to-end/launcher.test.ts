@@ -13,7 +13,7 @@ import { LauncherState } from '@opencrane/proto/opencrane/v1/launcher_pb.ts';
 import { LauncherHome } from '../fixtures/launcher-process.ts';
 import { openclawRuntime } from '../fixtures/openclaw-runtime.ts';
 import { gatewaysOf, isAlive, processesOf } from '../fixtures/processes.ts';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 
 let home: LauncherHome;
 let launcher: ChildProcess;

@@ -15,7 +15,7 @@ import { Store } from '@opencrane/coordinator/store/store.ts';
 import { systemClock } from '@opencrane/kit/clock.ts';
 import { digestOfFile } from '@opencrane/kit/digest.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'opencrane-builder-'));
 const blobs = new BlobStore(join(folder, 'blobs'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isSecretPlace } from '@opencrane/kit/secret-values.ts';
 import { openclawRuntime } from '../fixtures/openclaw-runtime.ts';
-import { versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
 
 type Schema = {
   readonly properties?: Readonly<Record<string, Schema>>;

@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { processesOf } from '../fixtures/processes.ts';
-import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
+import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
 import { openclaw as openclawIn } from '../fixtures/tenant-shell.ts';
 import { awaitTenant, settled, tenantScope } from '../fixtures/tenants.ts';
 

@@ -6,7 +6,8 @@ import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import { gatewaysOf, processesOf } from '../fixtures/processes.ts';
-import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
+import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
 import { readyTenant, set, settled, tenantScope } from '../fixtures/tenants.ts';
 
 let coordinator: CoordinatorProcess;

@@ -7,7 +7,8 @@ import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { addBadRuntime } from '../fixtures/bad-bundles.ts';
 import { startCoordinator } from '../fixtures/coordinator-process.ts';
 import { gatewaysOf, processesOf } from '../fixtures/processes.ts';
-import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
+import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
 import { readyTenant, settled, tenantScope } from '../fixtures/tenants.ts';
 
 for (const step of ['upgrade:back-stop', 'upgrade:back-restore:done', 'upgrade:back-start:done']) {

@@ -20,7 +20,8 @@ import { FaultFile } from '../fixtures/fault-file.ts';
 import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import { twins, watchForTwo } from '../fixtures/never.ts';
 import { childrenOf, gatewaysOf, isAlive, processesOf } from '../fixtures/processes.ts';
-import { removeHome, seededHome, versions } from '../fixtures/seeded-home.ts';
+import { versions } from '../fixtures/runtime-seed.ts';
+import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
 import { awaitTenant, readyTenant, set, settled, tenantScope } from '../fixtures/tenants.ts';
 
 type Victim = 'agent' | 'launcher' | 'openclaw' | 'coordinator';

@@ -12,7 +12,8 @@ import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { startGcsServer } from '../../fixtures/gcs/gcs-server.ts';
 import { mountGcsfuse } from '../../fixtures/gcs/gcsfuse-mount.ts';
 import { loseDisk } from '../../fixtures/lost-disk.ts';
-import { removeHome, seededHome, versions } from '../../fixtures/seeded-home.ts';
+import { versions } from '../../fixtures/runtime-seed.ts';
+import { removeHome, seededHome } from '../../fixtures/seeded-home.ts';
 import { startByHand } from './by-hand.ts';
 import { startOpenCrane } from './opencrane.ts';
 
