@@ -4,10 +4,11 @@
  * They lie in a folder of their own whose name no object can have. What a kill leaves there is removed once it is old.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { systemCode } from '@opencrane/kit/errors.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { piecesOf } from './body.ts';
 import type { Body } from './bucket.ts';
 import { onDisk } from './folder-errors.ts';
@@ -63,7 +64,7 @@ export class Drafts {
     for (const name of await readdir(this.#folder)) {
       const path = join(this.#folder, name);
       const age = this.#clock.now() - ((await modified(path)) ?? Number.POSITIVE_INFINITY);
-      if (age > OLD_MILLIS) await rm(path, { recursive: true, force: true });
+      if (age > OLD_MILLIS) await removeTree(path);
     }
   }
 }

@@ -1,8 +1,9 @@
 /** Has the tenant's newest state on this disk: the one that is here already, or the one in the vault. */
 import { existsSync, readdirSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { discard } from '../beside-state.ts';
 import type { Fence } from '../fence/fence.ts';
 import { undoCutOff } from '../runtime/kept-states.ts';
 import type { Reporter } from '../supervise/progress.ts';
@@ -64,10 +65,10 @@ export async function bringState(
 
 /** What was on this disk is kept beside, until that happens again: its last seconds may be nowhere else. */
 async function clearPlace({ folders, onStep, log }: BringPorts, isAside: boolean): Promise<void> {
-  if (isAside) await rm(folders.state, { recursive: true, force: true }); // of a restore that was cut off
+  if (isAside) await discard(folders.state, folders.state); // of a restore that was cut off
   if (!hasEntries(folders.state)) return;
   const leftBehind = `${folders.state}.left-behind`;
-  await rm(leftBehind, { recursive: true, force: true });
+  await discard(leftBehind, folders.state);
   await rename(folders.state, leftBehind);
   await onStep('boot:aside');
   log.warn({ leftBehind }, 'another machine wrote since; the state that was here is kept beside');

@@ -12,18 +12,18 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { inOneLine, isAbort, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { StateArbiter } from '../arbiter/state-arbiter.ts';
+import { leftBesideState } from '../beside-state.ts';
 import type { Bucket, ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
 import type { Epoch } from '../fence/lease-record.ts';
 import type { VaultSeen } from '../health/vault-component.ts';
 import type { Reporter } from '../supervise/progress.ts';
-import { leftByExchanges } from '../vault/commands/state-swap.ts';
 import { withGoodSnapshot } from '../vault/history/good-snapshot.ts';
 import type { Random } from '../vault/keys/random.ts';
 import { readTenantKey } from '../vault/keys/tenant-key.ts';
 import { Pruner } from '../vault/prune/prune.ts';
-import { removeTree } from '../vault/restore/remove-tree.ts';
 import { SnapshotLoop } from '../vault/schedule/snapshot-loop.ts';
 import type { DatabaseCapture } from '../vault/snapshot/database-source.ts';
 import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault/snapshot/snapshotter.ts';
@@ -157,7 +157,7 @@ export class Residence implements Part {
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
         this.#home = await this.#settle(signal);
-        const left = await leftByExchanges(this.#ports.folders.state); // before any exchange of ours
+        const left = await leftBesideState(this.#ports.folders.state); // before any exchange of ours
         this.#movedIn.resolve(this.#home);
         this.#ports.report.finish();
         this.#ports.onChange();

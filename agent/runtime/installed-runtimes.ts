@@ -10,6 +10,7 @@ import { bundleMarker } from '@opencrane/kit/bundle-format.ts';
 import { type Digest, hexOf } from '@opencrane/kit/digest.ts';
 import { OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
 import { type ProcessLock, takeProcessLock } from '@opencrane/kit/process-lock.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { ReportProgress } from '../appliers/applier.ts';
 import { faultPoint } from '../fault-point.ts';
 import { compileCacheOf } from '../openclaw/compile-cache.ts';
@@ -110,7 +111,7 @@ export class InstalledRuntimes {
       await writeFile(join(partial, bundleMarker), `${bundleDigest}\n`);
       await rename(partial, directory);
     } catch (cause) {
-      await rm(partial, { recursive: true, force: true });
+      await removeTree(partial);
       throw cause;
     }
   }
@@ -119,8 +120,7 @@ export class InstalledRuntimes {
   async #removePartials(hex: string): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       // A tree under its own name without its marker is one whose removal was cut off.
-      if (name === hex || name.startsWith(`${hex}.partial-`))
-        await rm(join(this.#folder, name), { recursive: true, force: true });
+      if (name === hex || name.startsWith(`${hex}.partial-`)) await removeTree(join(this.#folder, name));
     }
   }
 }

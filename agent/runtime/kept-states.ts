@@ -6,7 +6,9 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfExists, syncFolder, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { systemCode } from '@opencrane/kit/errors.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { z } from 'zod';
+import { discard } from '../beside-state.ts';
 
 const schema = z.object({
   id: z.string(),
@@ -74,13 +76,13 @@ export class KeptStates {
   /** Lends a folder that has the database of a kept state, laid out as in a state. */
   async withDatabase<T>(kept: KeptState, use: (state: string) => Promise<T>, signal: AbortSignal): Promise<T> {
     const lent = join(this.#ports.tmp, `kept-${kept.id}`);
-    await rm(lent, { recursive: true, force: true }); // of an agent that was killed
+    await removeTree(lent); // of an agent that was killed
     await mkdir(lent, { recursive: true, mode: 0o700 });
     try {
       await this.#ports.archive.bring(kept.stored, join(lent, DATABASE_FOLDER), DATABASE_FOLDER, signal);
       return await use(lent);
     } finally {
-      await rm(lent, { recursive: true, force: true });
+      await removeTree(lent);
     }
   }
 
@@ -120,14 +122,14 @@ export async function replaceFolder(folder: string, bring: (target: string) => P
   const [incoming, aside] = [`${folder}.incoming`, `${folder}.aside`];
   // With an aside the incoming one is whole already: the folder is only moved once it is.
   if (!(await exists(aside))) {
-    await rm(incoming, { recursive: true, force: true });
+    await removeTree(incoming);
     await bring(incoming);
     if (await exists(folder)) await rename(folder, aside);
     else await mkdir(aside);
   }
   if (await exists(incoming)) await rename(incoming, folder);
   await syncFolder(join(folder, '..'));
-  await rm(aside, { recursive: true, force: true });
+  await discard(aside, folder);
 }
 
 /** Takes back a replacement that a crash cut off while there was nothing in the folder's place; it is done anew from there. */

@@ -1,8 +1,9 @@
 /** Asks a version whether it can open a state, on a copy of the state's database: nothing of the tenant's is touched. */
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { z } from 'zod';
 import { runOpenClaw } from '../openclaw/command.ts';
 import type { Preflight } from './ports.ts';
@@ -51,7 +52,7 @@ export async function preflight(
     });
     return readAnswer(stdout, stderr);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
   }
 }
 

@@ -1,12 +1,13 @@
 /** In the operator's place on one machine: an agent and a launcher per tenant as processes under the home folder. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { AgentTokens } from '../identity/agent-tokens.ts';
 import { readOrCreateSecret } from '../identity/secret-file.ts';
 import type { Access, LogProgram, Platform, Retention } from '../tenants/ports.ts';
@@ -105,7 +106,7 @@ export class LocalPlatform implements Platform, Part {
     this.#tokens.forget(tenant);
     this.#troubles.forget(tenant);
     if (retention === 'delete') {
-      await rm(data, { recursive: true, force: true });
+      await removeTree(data);
       return { retainedAt: '' };
     }
     const retainedAt = join(this.#options.home, 'retained', `${tenant}-${this.#options.clock.now()}`);

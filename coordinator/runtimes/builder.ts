@@ -6,11 +6,12 @@
  * Everything happens in a stage folder of its own; what a crash leaves there is swept at the next start.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { pick } from '@opencrane/kit/environment.ts';
 import { messageOf, OpenCraneError, systemCode } from '@opencrane/kit/errors.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { BlobStore } from './blob-store.ts';
 import { buildEnvironment } from './build-environment.ts';
 import type { BuiltRuntime, RuntimeCatalogue } from './catalogue.ts';
@@ -64,7 +65,7 @@ export class RuntimeBuilder {
 
   /** Removes what builds that were cut off left behind. Before the first build. */
   async sweep(): Promise<void> {
-    await rm(this.#options.stages, { recursive: true, force: true });
+    await removeTree(this.#options.stages);
   }
 
   /** Gives up what is being built. */
@@ -155,7 +156,7 @@ export class RuntimeBuilder {
         },
       );
     } finally {
-      await rm(stage, { recursive: true, force: true });
+      await removeTree(stage);
     }
   }
 

@@ -4,11 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { digestOfJson } from '@opencrane/kit/digest.ts';
 import { messageOf } from '@opencrane/kit/errors.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { z } from 'zod';
 import type { ConfigJudge, Issue, Judgement } from '../config/ports.ts';
 
@@ -65,7 +66,7 @@ export class OpenClawJudge implements ConfigJudge {
       await writeFile(candidate, canonicalJson(document), { mode: 0o600 });
       return issuesIn(await this.#run(directory, candidate, own));
     } finally {
-      await rm(own, { recursive: true, force: true });
+      await removeTree(own);
     }
   }
 

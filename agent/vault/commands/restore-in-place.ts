@@ -63,12 +63,17 @@ export async function restoreInPlace(
     ports.report('replace', 'exchanging the state');
     const { downtimeMillis } = await live.replaceState(exchange, signal);
     stage = 'live';
-    await swap.clear();
+    await swap.clear().catch(leaveIt(ports));
     await storeWhatIsLive(live, signal);
     return { ...restored, downtimeMillis, before };
   } catch (cause) {
     throw await afterFailure(stage, swap, live, cause, signal);
   }
+}
+
+/** What was there before may hold what cannot be removed, such as a mount. It is no part of the state, and tried again at the next boot. */
+function leaveIt({ report }: Pick<VaultCommandPorts, 'report'>): (cause: unknown) => void {
+  return (cause) => report('replace', `what was there before stays beside the state: ${messageOf(cause)}`);
 }
 
 /** Leaves the state as it was, or as it was brought back; what is to be told. */
@@ -149,7 +154,7 @@ async function undone(swap: StateSwap, live: LiveState, cause: unknown): Promise
       cause,
     });
   }
-  await swap.clear();
+  await swap.clear().catch(() => {}); // as after any other exchange, the next boot says what it cannot remove
   return new OpenCraneError(code, reason, `${message}; what was there before has been put back`, {
     field,
     mend,

@@ -6,11 +6,12 @@
  * Between the two steps there is no state. Who starts then must know that (`setInDoubt` in ports.ts). Each exchange has names of
  * its own beside the state, so that none clears away what another has there.
  */
-import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '@opencrane/kit/atomic-file.ts';
-import { systemCode } from '@opencrane/kit/errors.ts';
-import { removeTree } from '../restore/remove-tree.ts';
+import { moveTree } from '@opencrane/kit/move-tree.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
+import { besideState, isThere } from '../../beside-state.ts';
 
 /** The exchange of one folder. */
 export class StateSwap {
@@ -21,8 +22,8 @@ export class StateSwap {
 
   /** `path` is relative to the state; empty for all of it. `id` is this exchange's own, of letters, digits and `-`. */
   constructor(state: string, path: string, id: string) {
-    this.broughtBack = `${state}.brought-back-${id}`;
-    this.#replaced = `${state}.replaced-${id}`;
+    const { broughtBack, replaced } = besideState(state, id);
+    [this.broughtBack, this.#replaced] = [broughtBack, replaced];
     this.#place = path === '' ? state : join(state, path);
   }
 
@@ -35,41 +36,21 @@ export class StateSwap {
 
   /** Puts what was brought back in the place of what is there. `aside` is awaited while there is nothing in that place. */
   async exchange(aside: () => Promise<void> | void): Promise<void> {
-    if (await exists(this.#place)) await rename(this.#place, this.#replaced);
+    if (await isThere(this.#place)) await moveTree(this.#place, this.#replaced);
     else await mkdir(dirname(this.#place), { recursive: true, mode: 0o700 });
     await aside();
-    await rename(this.broughtBack, this.#place);
+    await moveTree(this.broughtBack, this.#place);
     await this.#sync();
   }
 
   /** Undoes the exchange, as far as it came. */
   async undo(): Promise<void> {
-    if (!(await exists(this.broughtBack))) await rename(this.#place, this.broughtBack);
-    if (await exists(this.#replaced)) await rename(this.#replaced, this.#place);
+    if (!(await isThere(this.broughtBack))) await moveTree(this.#place, this.broughtBack);
+    if (await isThere(this.#replaced)) await moveTree(this.#replaced, this.#place);
     await this.#sync();
   }
 
   async #sync(): Promise<void> {
     for (const folder of new Set([dirname(this.#place), dirname(this.#replaced)])) await syncFolder(folder);
   }
-}
-
-/**
- * What exchanges of former agents have left beside a state. It is rubbish only once the state is certain, and there: until then it
- * may be all that there is.
- */
-export async function leftByExchanges(state: string): Promise<string[]> {
-  const names = await readdir(dirname(state));
-  const left = new RegExp(`^${RegExp.escape(basename(state))}\\.(brought-back|replaced)(-[\\w-]+)?(\\.restoring)?$`);
-  return names.filter((name) => left.test(name)).map((name) => join(dirname(state), name));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (cause: unknown) => {
-      if (systemCode(cause) === 'ENOENT') return false;
-      throw cause;
-    },
-  );
 }

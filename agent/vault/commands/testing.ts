@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { leftBesideState } from '../../beside-state.ts';
 import { readHead } from '../format/head.ts';
 import { Pruner } from '../prune/prune.ts';
 import { DEFAULT_RETENTION } from '../prune/retention.ts';
@@ -9,7 +10,6 @@ import { restore } from '../restore/restore.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import { type History, never } from '../testing-history.ts';
 import type { LiveState, VaultCommandPorts } from './ports.ts';
-import { leftByExchanges } from './state-swap.ts';
 
 /** Ports to a tenant of which only the bucket is there, unless they are given. */
 export function portsOf(history: History, given: Partial<VaultCommandPorts> = {}): VaultCommandPorts {
@@ -97,7 +97,7 @@ export class LiveTenant implements LiveState {
       await restore(vault, { snapshot: newest, target: this.folder }, ports, never);
       this.isInDoubt = false;
     }
-    for (const path of await leftByExchanges(this.folder)) rmSync(path, { recursive: true });
+    for (const path of await leftBesideState(this.folder)) rmSync(path, { recursive: true });
     this.#start();
     await this.takeSnapshot('change', never);
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseMounts } from './foreign-mounts.ts';
+import { parseMounts } from '@opencrane/kit/mounts.ts';
+import { foreignOf } from './foreign-mounts.ts';
 
 const line = (point: string, type: string) => `36 35 98:0 / ${point} rw,noatime shared:1 - ${type} source rw`;
 
@@ -45,4 +46,6 @@ const tables = [
   { reason: 'what is no line of a table is passed over', lines: ['', 'x - y', '1 2 3'], foreign: [] },
 ] as const;
 for (const { reason, lines, foreign } of tables)
-  test(reason, () => assert.deepEqual([...parseMounts(Buffer.from(lines.join('\n'), 'latin1'), '/s')], foreign));
+  test(reason, () =>
+    assert.deepEqual([...foreignOf(parseMounts(Buffer.from(lines.join('\n'), 'latin1'), '/s'))], foreign),
+  );

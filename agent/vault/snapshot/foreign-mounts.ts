@@ -5,9 +5,8 @@
  * would hold up the whole agent, lease and heartbeats included. So they are found in the kernel's table of mounts and not by
  * looking at them. What is in them is not stored, and said to be so (docs/adr/0015-what-a-snapshot-takes.md).
  */
-import { readFileSync, realpathSync } from 'node:fs';
+import { type Mount, mountsBelow } from '@opencrane/kit/mounts.ts';
 import { textOfBytes } from '../tree/path-text.ts';
-import { isGone } from './unread.ts';
 
 /** Paths below a root at which a foreign file system is mounted, and its type. */
 export type ForeignMounts = ReadonlyMap<string, string>;
@@ -34,26 +33,16 @@ const local: ReadonlySet<string> = new Set([
 
 /** The foreign mounts below a folder now. None where the system has no such table (macOS). */
 export function foreignMounts(root: string): ForeignMounts {
-  try {
-    return parseMounts(readFileSync('/proc/self/mountinfo'), realpathSync(root));
-  } catch (cause) {
-    if (isGone(cause)) return new Map(); // no table, or no such folder, which whoever reads it says
-    throw cause;
-  }
+  return foreignOf(mountsBelow(root));
 }
 
-/** The foreign ones of a table (proc_pid_mountinfo(5)) below a folder; of several at one place the last, which covers the others. */
-export function parseMounts(table: Buffer, root: string): Map<string, string> {
+/** The foreign ones of mounts; of several at one place the last, which covers the others. */
+export function foreignOf(mounts: readonly Mount[]): Map<string, string> {
   const foreign = new Map<string, string>();
-  const below = root === '/' ? '/' : `${root}/`;
-  for (const line of table.toString('latin1').split('\n')) {
-    const [about = '', source = ''] = line.split(' - ', 2);
-    const point = textOfBytes(unescaped(about.split(' ')[4] ?? ''));
-    const type = source.split(' ')[0] ?? '';
-    if (!point.startsWith(below) || type === '') continue;
-    const path = point.slice(below.length);
-    if (local.has(type)) foreign.delete(path);
-    else foreign.set(path, type);
+  for (const { path, type } of mounts) {
+    const text = textOfBytes(path);
+    if (local.has(type)) foreign.delete(text);
+    else foreign.set(text, type);
   }
   return foreign;
 }
@@ -61,10 +50,4 @@ export function parseMounts(table: Buffer, root: string): Map<string, string> {
 /** Why what is mounted there is not stored. */
 export function whyForeign(type: string): string {
   return `another file system (${type}) is mounted there, and only local disks are stored`;
-}
-
-/** Blanks, line breaks and backslashes are written as a backslash and three octal digits. */
-function unescaped(latin1: string): Buffer {
-  const bytes = latin1.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-  return Buffer.from(bytes, 'latin1');
 }

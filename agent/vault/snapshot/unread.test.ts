@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, trunc
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { removeTree } from '../restore/remove-tree.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { SnapshotResult, Snapshotter } from './snapshotter.ts';
 import { never, TestState } from './testing.ts';
 import { whyUnread } from './unread.ts';

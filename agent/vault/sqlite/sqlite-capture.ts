@@ -6,10 +6,10 @@
  * WAL was restarted, one of a database without a WAL) holds it still, for as long as it is read.
  */
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { CapturedDatabase, DatabaseCapture, DatabasePosition } from '../snapshot/database-source.ts';
 import { LookPauses } from './look-pauses.ts';
 import { Pins } from './pins.ts';
@@ -39,7 +39,7 @@ export class SqliteCapture implements DatabaseCapture {
 
   /** Begins. No database is looked at before its first capture. */
   static async open(options: SqliteCaptureOptions): Promise<SqliteCapture> {
-    await rm(options.copies, { recursive: true, force: true }); // of a process that was killed
+    await removeTree(options.copies); // of a process that was killed
     return new SqliteCapture(options);
   }
 
@@ -67,7 +67,7 @@ export class SqliteCapture implements DatabaseCapture {
     await this.#looking;
     for (const path of [...this.#tracked.keys()]) await this.forget(path);
     await this.#pins.close();
-    await rm(this.#options.copies, { recursive: true, force: true });
+    await removeTree(this.#options.copies);
   }
 
   #track(path: string): TrackedDatabase {
