@@ -9,7 +9,7 @@ import { startCoordinator } from '../fixtures/coordinator-process.ts';
 import { gatewaysOf, processesOf } from '../fixtures/processes.ts';
 import { versions } from '../fixtures/runtime-seed.ts';
 import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
-import { readyTenant, settled, tenantScope } from '../fixtures/tenants.ts';
+import { awaitTenant, readyTenant, settled, tenantScope } from '../fixtures/tenants.ts';
 
 for (const step of ['upgrade:back-stop', 'upgrade:back-restore:done', 'upgrade:back-start:done']) {
   test(`killed at ${step}: the old version serves again`, async (t) => {
@@ -25,7 +25,7 @@ for (const step of ['upgrade:back-stop', 'upgrade:back-restore:done', 'upgrade:b
       assert.deepEqual(processesOf(home), []);
       removeHome(home);
     });
-    const { runtimes, tenants } = coordinator.clients;
+    const { runtimes } = coordinator.clients;
     await runtimes.pinRuntime({
       scope: { scope: { case: 'organisation', value: true } },
       version: versions.previous,
@@ -37,8 +37,12 @@ for (const step of ['upgrade:back-stop', 'upgrade:back-restore:done', 'upgrade:b
     assert.ok(existsSync(once), 'the agent was killed');
     assert.equal(receipt.state, ReceiptState.FAILED, receipt.message);
     assert.equal(receipt.reason, 'gateway_exited');
-    const { tenant } = await tenants.getTenant({ name: 'jente' });
-    assert.equal(tenant?.status?.openclawVersion, versions.previous);
+    await awaitTenant(
+      coordinator.clients,
+      'jente',
+      'the old version serves',
+      ({ status }) => status?.openclawVersion === versions.previous,
+    );
     assert.equal(gatewaysOf(home).length, 1, 'one OpenClaw');
     const data = join(home, 'tenants', 'jente');
     assert.deepEqual(
