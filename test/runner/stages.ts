@@ -43,8 +43,8 @@ const alsoReal = [
   'faults/kill-upgrade',
 ];
 
-/** Rows of each table on the real OpenClaw in `npm test`. */
-const ROWS_ON_REAL = 2;
+/** Rows of each table, and deaths of a machine, on the real OpenClaw in `npm test`. */
+const SOME_ON_REAL = { OPENCRANE_TEST_ROWS: '2', OPENCRANE_KILLS: '3' };
 
 /** The stages of a run. */
 export function stages(full: boolean): readonly Stage[] {
@@ -66,7 +66,7 @@ export function stages(full: boolean): readonly Stage[] {
     {
       name: 'stand-in',
       files: standIn,
-      concurrency: 2,
+      concurrency: 2 * availableParallelism(), // most of their time they wait: for a lease to end, a backoff, a drain
       limitMillis: 8 * MINUTE,
       environment: { OPENCRANE_TEST_OPENCLAW: 'stand-in' },
     },
@@ -75,7 +75,7 @@ export function stages(full: boolean): readonly Stage[] {
       files: real,
       concurrency: 2,
       limitMillis: (full ? 60 : 15) * MINUTE,
-      environment: full ? realOpenClaw : { ...realOpenClaw, OPENCRANE_TEST_ROWS: String(ROWS_ON_REAL) },
+      environment: full ? realOpenClaw : { ...realOpenClaw, ...SOME_ON_REAL },
     },
   ];
 }
