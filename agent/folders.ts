@@ -16,8 +16,10 @@ export function tenantFolders(data: string) {
     config: at('config'),
     agent: at('agent'),
     serving: at('agent', 'serving.json'),
-    /** The same within the state, so that it comes back with it. */
+    /** What the agent writes into the state, so that it comes back with it (docs/adr/0014-records-travel-with-the-state.md). */
+    inState: at('state', '.opencrane'),
     servingCopy: at('state', '.opencrane', 'serving.json'),
+    keptCopy: at('state', '.opencrane', 'kept-states.json'),
     journal: at('agent', 'journal.json'),
     receipts: at('agent', 'receipts.jsonl'),
     agentLock: at('agent', 'lock'),

@@ -40,6 +40,7 @@ import { runOpenClaw } from './openclaw/command.ts';
 import { commandEnvironment, gatewayProcess } from './openclaw/environment.ts';
 import { connectGateway } from './openclaw/gateway-client.ts';
 import { probeAll, probeStartup } from './openclaw/probes.ts';
+import { AgentRecords } from './residence/agent-records.ts';
 import { composeResidence } from './residence/compose.ts';
 import { writeLineage } from './residence/lineage.ts';
 import { sightsOf } from './residence/sights.ts';
@@ -121,6 +122,7 @@ async function start(
       if (!is) return startTurn.end();
       await startTurn.take();
       residing.residence.assertStateThere();
+      await records.copyIntoState();
     },
     hold: () => residing.fence.hold,
     process: gatewayProcess(folders, port, process.env),
@@ -134,8 +136,9 @@ async function start(
   const bucket = openBucket(settings.bucket, { clock, random, newId: randomUUID });
   const shelf = new BundleShelf({ bucket, coordinator: { read: link.readBlob.bind(link) }, onStep: faultPoint, log });
   const installed = new InstalledRuntimes(settings.runtimes, { blobs: shelf, clock, random });
+  const configFiles = new ConfigFiles(folders);
   const config = new ConfigApplier({
-    files: new ConfigFiles(folders),
+    files: configFiles,
     openclaw: {
       running: async () => (await openclaw.running()) !== undefined,
       wasStarted: () => openclaw.wasStarted(),
@@ -172,7 +175,8 @@ async function start(
     commandsEnvironment,
     log,
   });
-  const { runtime, journal, pinned } = upgrading;
+  const { runtime, journal, kept, pinned } = upgrading;
+  const records = new AgentRecords({ serving: record, config: configFiles, kept, journal, log });
 
   const updates = new UpdateRequests({
     serving: () => record.current.runtime,
@@ -258,6 +262,7 @@ async function start(
     instance: instanceId,
     openclawVersion: () => record.current.runtime?.version ?? null,
     arbiter,
+    records,
     pinned,
     onChange: () => observer.look(),
     report: createReporter('residence', report, clock),
@@ -295,7 +300,7 @@ async function start(
   await lifecycle.start({ name: 'vault orders', stop: () => orders.stop() });
   await lifecycle.start({ name: 'updates', stop: () => updates.stop() });
   await residing.residence.atHome();
-  await record.atHome();
+  link.tellState(); // the hello was said before it was known
   await lifecycle.start(bundles);
   await lifecycle.start(converger);
   await lifecycle.start(watch);

@@ -2,7 +2,8 @@
  * Applies the managed configuration: what admins own wins at its paths, everything else stays the user's.
  *
  * On disk, in this order, so that a kill at any moment leaves an old or a new file and the next run converges:
- * attempt.json (only for a restart), openclaw.json, last-good.json, managed.json, attempt.json gone.
+ * attempt.json (only for a restart), openclaw.json, last-good.json, managed.json (on the disk, then in the state),
+ * attempt.json gone.
  */
 import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { type Digest, digestOfJson, parseDigest } from '@opencrane/kit/digest.ts';
@@ -147,13 +148,13 @@ export class ConfigApplier implements Applier {
     const composed = composeManaged(offered, this.#ports.gatewayPort);
     if ('conflict' in composed) throw reserved(formatPath(composed.conflict));
     this.#tried = composed.document;
-    const record = await this.#ports.files.readManaged();
+    const baseline = await this.#ports.files.readBaseline();
     return {
       digest,
       offered,
       document: composed.document,
-      previous: record?.document ?? {},
-      respelled: record?.respelled ?? [],
+      previous: baseline?.document ?? {},
+      respelled: baseline?.respelled ?? [],
       lastGood: (await this.#ports.files.readLastGood()) ?? {},
     };
   }
@@ -215,7 +216,7 @@ export class ConfigApplier implements Applier {
     const { files, log } = this.#ports;
     const attempt = await files.readAttempt();
     if (attempt === undefined) return;
-    const cutOff = (await files.readManaged())?.digest !== attempt.digest;
+    const cutOff = (await files.readBaseline())?.digest !== attempt.digest;
     if (cutOff) {
       log.info(
         { digest: attempt.digest },

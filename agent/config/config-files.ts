@@ -1,12 +1,19 @@
-/** The files of a tenant's configuration: OpenClaw's own, and what we remember about it. Every write is whole or absent. */
+/**
+ * The files of a tenant's configuration: OpenClaw's own, and what we remember about it. Every write is whole or absent.
+ *
+ * What says something about OpenClaw's file lies in the state with it (`.opencrane/`), so that the two go together through
+ * snapshots, restores, rollbacks and moves; what is managed now lies on the disk beside the state, which may be older.
+ */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { isJsonObject, type Json, type JsonObject } from '@opencrane/kit/canonical-json.ts';
+import { type Digest, digestOfJson } from '@opencrane/kit/digest.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import JSON5 from 'json5';
 import { z } from 'zod';
 import type { TenantFolders } from '../folders.ts';
+import { writeIntoState } from '../write-into-state.ts';
 
 /** OpenClaw's configuration file as found. */
 export type LiveFile =
@@ -45,9 +52,11 @@ export class ConfigFiles {
   /** Where our records and candidates are. */
   readonly folder: string;
   readonly #state: string;
+  readonly #inState: string;
 
-  constructor(folders: TenantFolders) {
+  constructor(folders: Pick<TenantFolders, 'state' | 'config' | 'inState'>) {
     this.#state = folders.state;
+    this.#inState = folders.inState;
     this.folder = folders.config;
     this.live = join(folders.state, 'openclaw.json');
   }
@@ -67,33 +76,56 @@ export class ConfigFiles {
     else if ((await readFileIfExists(this.live)) !== text) await this.writeLive(text);
   }
 
+  /** What is managed now. */
   readManaged(): Promise<ManagedRecord | undefined> {
     return this.#readRecord('managed.json', managedRecord);
   }
 
-  writeManaged(record: ManagedRecord): Promise<void> {
-    return this.#writeRecord('managed.json', record);
+  async writeManaged(record: ManagedRecord): Promise<void> {
+    await writeFileAtomically(this.#at('managed.json'), recordText(record), 0o600);
+    await this.#writeInState('managed.json', record);
   }
 
-  readAttempt(): Promise<AttemptRecord | undefined> {
-    return this.#readRecord('attempt.json', attemptRecord);
+  /** What lies in the live file of what is managed: in a state that was brought back, less or more than is managed now. */
+  async readBaseline(): Promise<ManagedRecord | undefined> {
+    return (await this.#readInState('managed.json', managedRecord)) ?? (await this.readManaged());
+  }
+
+  async readAttempt(): Promise<AttemptRecord | undefined> {
+    return (await this.#readInState('attempt.json', attemptRecord)) ?? this.#readRecord('attempt.json', attemptRecord);
   }
 
   writeAttempt(record: AttemptRecord): Promise<void> {
-    return this.#writeRecord('attempt.json', record);
+    return this.#writeInState('attempt.json', record);
   }
 
   async removeAttempt(): Promise<void> {
-    await rm(this.#at('attempt.json'), { force: true });
+    for (const folder of [this.#inState, this.folder]) await rm(join(folder, 'attempt.json'), { force: true });
   }
 
   /** The whole file as it was when it last served; what is the user's in it is not lost when the live one breaks. */
-  readLastGood(): Promise<JsonObject | undefined> {
-    return this.#readRecord('last-good.json', jsonObject);
+  async readLastGood(): Promise<JsonObject | undefined> {
+    return (await this.#readInState('last-good.json', jsonObject)) ?? this.#readRecord('last-good.json', jsonObject);
   }
 
   writeLastGood(document: JsonObject): Promise<void> {
-    return this.#writeRecord('last-good.json', document);
+    return this.#writeInState('last-good.json', document);
+  }
+
+  /** Another disk has had the tenant since: what this one knows is old. */
+  async forget(): Promise<void> {
+    for (const name of ['managed.json', 'attempt.json', 'last-good.json']) await rm(this.#at(name), { force: true });
+  }
+
+  /** A disk that knows nothing takes over what was managed in the state. The digest of what is managed. */
+  async takeOver(): Promise<Digest | undefined> {
+    const known = await this.readManaged();
+    if (known !== undefined) return digestOfJson(known.offered);
+    const record = await this.#readInState('managed.json', managedRecord);
+    // A tenant can write there: only what has the digest can be what an admin wrote.
+    if (record === undefined || digestOfJson(record.offered) !== record.digest) return undefined;
+    await this.writeManaged(record);
+    return digestOfJson(record.offered);
   }
 
   /** Keeps a text that cannot be used beside the live file, for its author. */
@@ -114,6 +146,16 @@ export class ConfigFiles {
     await removeMatching(this.folder, /^candidate-|\.draft$/);
   }
 
+  /** What is no record there is taken for none: it is the tenant's folder, and comes and goes with the state. */
+  async #readInState<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    const text = await readFileIfExists(join(this.#inState, name));
+    return text === undefined ? undefined : schema.safeParse(parseOrUndefined(text)).data;
+  }
+
+  #writeInState(name: string, record: object): Promise<void> {
+    return writeIntoState(join(this.#inState, name), recordText(record));
+  }
+
   async #readRecord<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
     const path = this.#at(name);
     const text = await readFileIfExists(path);
@@ -126,10 +168,6 @@ export class ConfigFiles {
     });
   }
 
-  #writeRecord(name: string, record: object): Promise<void> {
-    return writeFileAtomically(this.#at(name), `${JSON.stringify(record, null, 2)}\n`, 0o600);
-  }
-
   #at(name: string): string {
     return join(this.folder, name);
   }
@@ -138,6 +176,10 @@ export class ConfigFiles {
 /** A document as OpenClaw itself writes it. */
 export function textOf(document: JsonObject): string {
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function recordText(record: object): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
 }
 
 function parseLive(text: string): LiveFile {

@@ -36,9 +36,32 @@ test('an empty disk with a restored state takes over what that state was served 
   await writeFile(fresh.servingCopy, await readFile(old.servingCopy));
   const back = await ServingRecordFile.open(fresh);
   assert.equal(back.current.runtime, undefined);
-  await back.atHome();
-  assert.deepEqual(back.current, { refused: {}, unproven: {}, drained: false, runtime });
+  await back.takeOver(digestOf('config'));
+  assert.deepEqual(
+    back.current,
+    record.current,
+    'with the revision of its configuration, and stopped when it was so on purpose',
+  );
   assert.deepEqual((await ServingRecordFile.open(fresh)).current, back.current, 'and it is on disk');
+});
+
+test('a configuration that did not come with the state is to be offered again', async () => {
+  const paths = await newDisk();
+  const record = await ServingRecordFile.open(paths);
+  await record.update({ runtime, config: { revision: 1n, digest: digestOf('config') } });
+  await record.forget();
+  assert.equal(record.current.runtime, undefined);
+  await record.takeOver(digestOf('another'));
+  assert.deepEqual(record.current, { refused: {}, unproven: {}, drained: false, runtime });
+});
+
+test('a copy that cannot be read is none: it is a file of the tenant', async () => {
+  const paths = await newDisk();
+  await mkdir(join(paths.servingCopy, '..'));
+  await writeFile(paths.servingCopy, '{');
+  const record = await ServingRecordFile.open(paths);
+  await record.takeOver(undefined);
+  assert.equal(record.current.runtime, undefined);
 });
 
 test('a disk that knows what it serves is believed over the copy, which is made current', async () => {
@@ -46,7 +69,8 @@ test('a disk that knows what it serves is believed over the copy, which is made 
   const record = await ServingRecordFile.open(paths);
   await record.update({ runtime });
   await writeFile(paths.servingCopy, (await readFile(paths.servingCopy, 'utf8')).replace('2026.9.6', '2026.9.5'));
-  await record.atHome();
+  await record.takeOver(undefined);
+  await record.copyIntoState();
   assert.equal(await readFile(paths.servingCopy, 'utf8'), await readFile(paths.serving, 'utf8'));
 });
 
@@ -55,7 +79,7 @@ test('a copy that says the same is not written again: each writing would be a sn
   const record = await ServingRecordFile.open(paths);
   await record.update({ runtime });
   const { ino } = await stat(paths.servingCopy);
-  await record.atHome();
+  await record.copyIntoState();
   assert.equal((await stat(paths.servingCopy)).ino, ino);
 });
 
@@ -72,7 +96,7 @@ test('the bundle that served before is remembered as the way back', async () => 
 test('a new tenant has no copy before it serves anything', async () => {
   const paths = await newDisk();
   const record = await ServingRecordFile.open(paths);
-  await record.atHome();
+  await record.copyIntoState();
   await record.update({ drained: false });
   await assert.rejects(readFile(paths.servingCopy), { code: 'ENOENT' });
 });

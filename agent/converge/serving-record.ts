@@ -2,12 +2,12 @@
  * What serves and what was refused, on disk, so that a tenant boots with no coordinator in reach. A copy lies within the
  * state, so that the bucket has it: on an empty disk the state comes back together with what it was served by.
  */
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
-import { parseDigest } from '@opencrane/kit/digest.ts';
+import { type Digest, parseDigest } from '@opencrane/kit/digest.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
+import { writeIntoState } from '../write-into-state.ts';
 
 const digest = z.string().transform((text) => parseDigest(text));
 const revision = z.string().regex(/^\d+$/).transform(BigInt);
@@ -64,15 +64,27 @@ export class ServingRecordFile {
     return new ServingRecordFile(paths, (await readRecord(paths.serving)) ?? emptyServingRecord);
   }
 
+  /** Another disk has had the tenant since: what this one knows is old. */
+  async forget(): Promise<void> {
+    await rm(this.#paths.serving, { force: true });
+    this.#current = emptyServingRecord;
+  }
+
   /**
-   * Once the state is the tenant's newest: a disk that knew nothing takes over what the state was served by; any other
-   * makes sure that the state's copy is current.
+   * A disk that knows nothing takes over what the state was served by. `managed` is the digest of the configuration that came
+   * with it; any other that the copy names is not there, and is to be offered again.
    */
-  async atHome(): Promise<void> {
-    if (this.#current.runtime !== undefined) return this.#write(this.#paths.servingCopy, this.#current);
-    // Not the configuration: OpenClaw's own file has it, and what we remember of it comes with the coordinator's offer.
-    const { runtime } = (await readRecord(this.#paths.servingCopy)) ?? emptyServingRecord;
-    if (runtime !== undefined) await this.update({ runtime });
+  async takeOver(managed: Digest | undefined): Promise<void> {
+    if (this.#current.runtime !== undefined) return;
+    const copy = await readRecord(this.#paths.servingCopy).catch(() => undefined); // a tenant's file: it must keep nobody from moving in
+    if (copy?.runtime === undefined) return;
+    const { config, ...others } = copy;
+    await this.update({ ...others, ...(config !== undefined && config.digest === managed && { config }) });
+  }
+
+  /** Brings the state's copy up to date, as after the state was exchanged. */
+  async copyIntoState(): Promise<void> {
+    if (this.#current.runtime !== undefined) await writeIntoState(this.#paths.servingCopy, textOf(this.#current));
   }
 
   get current(): ServingRecord {
@@ -84,19 +96,14 @@ export class ServingRecordFile {
     const { runtime } = this.#current;
     const isOther = runtime && change.runtime && runtime.bundleDigest !== change.runtime.bundleDigest;
     const next = { ...this.#current, ...(isOther && { previousBundle: runtime.bundleDigest }), ...change };
-    await this.#write(this.#paths.serving, next);
+    await writeFileAtomically(this.#paths.serving, textOf(next));
     this.#current = next;
-    if (next.runtime !== undefined) await this.#write(this.#paths.servingCopy, next);
+    await this.copyIntoState();
   }
+}
 
-  async #write(path: string, record: ServingRecord): Promise<void> {
-    const text = JSON.stringify(record, (_key, value) => (typeof value === 'bigint' ? value.toString() : value), 2);
-    if (path === this.#paths.servingCopy) {
-      if (text === (await readFileIfExists(path))) return; // each writing is a change that a snapshot stores
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    }
-    await writeFileAtomically(path, text);
-  }
+function textOf(record: ServingRecord): string {
+  return JSON.stringify(record, (_key, value) => (typeof value === 'bigint' ? value.toString() : value), 2);
 }
 
 async function readRecord(path: string): Promise<ServingRecord | undefined> {

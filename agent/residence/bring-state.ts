@@ -11,13 +11,15 @@ import { adoptHead, checkedHead } from '../vault/format/head.ts';
 import { restore } from '../vault/restore/restore.ts';
 import { SeenLog } from '../vault/snapshot/seen-log.ts';
 import type { Vault } from '../vault/vault.ts';
-import { decideState, readLineage, writeLineage } from './lineage.ts';
+import { decideState, readLineage, type StateDecision, writeLineage } from './lineage.ts';
 
 /** What bringing a state takes. */
 type BringPorts = {
   readonly folders: { readonly state: string; readonly lineage: string; readonly seenLog: string };
   readonly fence: Pick<Fence, 'assertHeld'>;
   readonly report: Reporter;
+  /** Forgets what this disk knows of the tenant: another one has had it since. Called again after a crash. */
+  readonly forgetOld: () => Promise<void>;
   /** Awaited at steps, as `boot:STEP`, `restore:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly clock: Clock;
@@ -47,6 +49,7 @@ export async function bringState(
   });
   const restoring = decision === 'restore';
   const aside = restoring && lineage?.aside === true;
+  if (isOfAnotherDisk(decision, lineage?.epoch, epoch)) await ports.forgetOld(); // before the lineage says otherwise
   const remember = (now: { readonly restoring: boolean; readonly aside: boolean }) =>
     writeLineage(folders.lineage, { vault: vault.keys.vaultId, epoch, ...now });
   await remember({ restoring, aside });
@@ -61,6 +64,11 @@ export async function bringState(
   await restoreNewest(ports, vault, newest, signal);
   await remember({ restoring: false, aside: false });
   await onStep('boot:restored');
+}
+
+/** A disk that wrote under this very epoch knows more than the snapshot that it lost its state for. */
+function isOfAnotherDisk(decision: StateDecision, wroteUnder: number | undefined, epoch: number): boolean {
+  return decision === 'restore' && wroteUnder !== epoch;
 }
 
 /** What was on this disk is kept beside, until that happens again: its last seconds may be nowhere else. */

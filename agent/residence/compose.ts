@@ -24,6 +24,7 @@ import { readTenantKey } from '../vault/keys/tenant-key.ts';
 import { PruneLoop } from '../vault/schedule/prune-loop.ts';
 import { SqliteCapture } from '../vault/sqlite/sqlite-capture.ts';
 import { openVault } from '../vault/vault.ts';
+import type { AgentRecords } from './agent-records.ts';
 import { Residence } from './residence.ts';
 
 const random = Math.random;
@@ -38,6 +39,7 @@ export type ResidenceSurroundings = {
   readonly instance: string;
   readonly openclawVersion: () => string | null;
   readonly arbiter: StateArbiter;
+  readonly records: AgentRecords;
   /** Snapshots that are kept at any age. */
   readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
   readonly onChange: () => void;
@@ -95,6 +97,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
     lockOpenClawOut,
     openclawVersion: around.openclawVersion,
     arbiter: around.arbiter,
+    records: around.records,
     pruneTrouble: () => pruning.trouble,
     onChange: around.onChange,
     report: around.report,

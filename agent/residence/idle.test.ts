@@ -59,6 +59,7 @@ test('an idle tenant writes nothing but its lease, with a database open and file
     lockOpenClawOut: () => assert.fail('OpenClaw serves on'),
     openclawVersion: () => '2026.9.6',
     arbiter: new StateArbiter({ seen: nothingSeen, clock }),
+    records: { forget: async () => {}, takeOver: async () => {} },
     pruneTrouble: () => '',
     onChange() {},
     report: Object.assign(() => {}, { finish() {} }),

@@ -28,6 +28,7 @@ import { SnapshotLoop } from '../vault/schedule/snapshot-loop.ts';
 import type { DatabaseCapture } from '../vault/snapshot/database-source.ts';
 import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault/snapshot/snapshotter.ts';
 import { createVault, type Vault } from '../vault/vault.ts';
+import type { AgentRecords } from './agent-records.ts';
 import { bringState } from './bring-state.ts';
 import { outageSeen } from './outage-seen.ts';
 
@@ -42,6 +43,8 @@ export type ResidencePorts = {
   readonly capture: DatabaseCapture;
   /** The state folder; files beside it in the agent's own folder. */
   readonly folders: { readonly state: string; readonly lineage: string; readonly seenLog: string };
+  /** What the agent remembers of the tenant besides its state. */
+  readonly records: Pick<AgentRecords, 'forget' | 'takeOver'>;
   /** Takes the lock that OpenClaw's process holds while it lives; throws when one lives. */
   readonly lockOpenClawOut: () => { readonly release: () => void };
   readonly openclawVersion: () => string | null;
@@ -191,12 +194,14 @@ export class Residence implements Part {
   }
 
   async #settle(signal: AbortSignal): Promise<Home> {
-    const { bucket, keyFile, randomBytes } = this.#ports;
+    const { bucket, keyFile, records, randomBytes } = this.#ports;
     const epoch = await this.#takeLease(signal);
     this.#tell({ state: 'waiting', why: 'opening the vault' });
     const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
     const pruner = new Pruner(vault, this.#ports.arbiter);
-    await pruner.reading(() => bringState(this.#ports, vault, epoch, () => this.#tell({ state: 'restoring' }), signal));
+    const bringPorts = { ...this.#ports, forgetOld: () => records.forget() };
+    await pruner.reading(() => bringState(bringPorts, vault, epoch, () => this.#tell({ state: 'restoring' }), signal));
+    await records.takeOver();
     const snapshotter = await this.#openSnapshots(vault, epoch, signal);
     const snapshots = this.#follow(snapshotter);
     snapshots.start();

@@ -10,23 +10,39 @@ import { VaultCommandSchema, type VaultResult } from '@opencrane/proto/opencrane
 import type { Sight } from '../arbiter/conflicts.ts';
 import { StartTurn } from '../arbiter/start-turn.ts';
 import { StateArbiter } from '../arbiter/state-arbiter.ts';
+import { parseObjectName } from '../bucket/layout.ts';
+import { ConfigFiles } from '../config/config-files.ts';
 import { Exchanges } from '../converge/exchanges.ts';
-import { epochOf } from '../fence/lease-record.ts';
+import { ServingRecordFile } from '../converge/serving-record.ts';
+import { type Epoch, epochOf } from '../fence/lease-record.ts';
+import { type TenantFolders, tenantFolders } from '../folders.ts';
+import { KeptStates } from '../runtime/kept-states.ts';
+import { UpgradeJournal } from '../runtime/upgrade-journal.ts';
 import { DEFAULT_RETENTION } from '../vault/prune/retention.ts';
 import { CheckpointCapture, MemoryBucket, temporaryFolder } from '../vault/testing.ts';
+import { AgentRecords } from './agent-records.ts';
 import { readLineage, writeLineage } from './lineage.ts';
 import { Residence } from './residence.ts';
 import { StateDoubt } from './state-doubt.ts';
+import { vaultArchive } from './vault-archive.ts';
 import { VaultOrders } from './vault-orders.ts';
 
 const log = createLogger({ program: 'test', level: 'silent' });
 const never = new AbortController().signal;
-const EPOCH = epochOf(1);
 
 /** The disk, the bucket, and what happened to them; agents come and go. */
 export class TestDisk {
-  readonly bucket = new MemoryBucket();
+  readonly bucket: MemoryBucket;
   readonly #folder = temporaryFolder();
+
+  /** Another disk of the tenant has the same bucket. */
+  constructor(bucket = new MemoryBucket()) {
+    this.bucket = bucket;
+  }
+
+  get folders(): TenantFolders {
+    return tenantFolders(this.at(''));
+  }
 
   at(name: string): string {
     return join(this.#folder.path, name);
@@ -56,12 +72,19 @@ export class TestDisk {
   }
 }
 
+/** What an agent finds on its disk, and its lease. */
+type Found = { readonly serving: ServingRecordFile; readonly journal: UpgradeJournal; readonly epoch: Epoch };
+
 /** One agent on the disk. What it does stands still for ever once `die` was called, as code does when its process is killed. */
 export class TestAgent {
   readonly arbiter: StateArbiter;
   readonly residence: Residence;
   readonly orders: VaultOrders;
   readonly doubt: StateDoubt;
+  readonly serving: ServingRecordFile;
+  readonly config: ConfigFiles;
+  readonly kept: KeptStates;
+  readonly journal: UpgradeJournal;
   /** What is seen besides doubt. */
   readonly seen = new Set<Sight>();
   /** What the state's `who` held at each start of OpenClaw. */
@@ -75,11 +98,21 @@ export class TestAgent {
   readonly #disk: TestDisk;
   readonly #exchanges = new Exchanges();
   readonly #start: StartTurn;
+  readonly #records: AgentRecords;
+  readonly #epoch: Epoch;
   #isDead = false;
   readonly #buried = Promise.withResolvers<never>();
 
-  constructor(disk: TestDisk) {
+  private constructor(disk: TestDisk, { serving, journal, epoch }: Found) {
     this.#disk = disk;
+    this.#epoch = epoch;
+    this.serving = serving;
+    this.journal = journal;
+    const { folders } = disk;
+    const archive = vaultArchive({ residence: () => this.residence, onStep: (step) => this.#step(step), clock });
+    this.config = new ConfigFiles(folders);
+    this.kept = new KeptStates({ folder: folders.kept, copy: folders.keptCopy, tmp: folders.tmp, archive });
+    this.#records = new AgentRecords({ serving, config: this.config, kept: this.kept, journal, log });
     const onStep = (step: string) => this.#step(step);
     this.doubt = new StateDoubt((restoring) => this.#remember(restoring));
     this.arbiter = new StateArbiter({
@@ -90,7 +123,7 @@ export class TestAgent {
     const keyFile = disk.at('key');
     writeFileSync(keyFile, '5a'.repeat(32));
     const fence = {
-      whenHeld: async () => EPOCH,
+      whenHeld: async () => epoch,
       doubtBucket: () => {},
       assertHeld: () => {
         if (this.#isDead) throw new Error('it is dead');
@@ -103,6 +136,7 @@ export class TestAgent {
     this.residence = new Residence({
       ...{ bucket: disk.bucket, keyFile, fence, onStep, clock, randomBytes, log, arbiter: this.arbiter },
       capture: new CheckpointCapture(),
+      records: this.#records,
       folders: { state: disk.state, lineage: disk.at('lineage.json'), seenLog: disk.at('seen.jsonl') },
       lockOpenClawOut: () => ({ release() {} }),
       openclawVersion: () => '2026.9.6',
@@ -114,7 +148,7 @@ export class TestAgent {
     this.orders = new VaultOrders({
       ...{ residence: this.residence, fence, arbiter: this.arbiter, doubt: this.doubt, onStep, clock },
       retention: DEFAULT_RETENTION,
-      pinned: async () => new Set(),
+      pinned: async () => new Set((await this.kept.list()).map(({ stored }) => parseObjectName(stored))),
       folders: { state: disk.state, data: disk.at(''), tmp: disk.at('') },
       exchange: (work, signal) => this.#exchange(work, signal),
       sendArchive: async (_, pieces) => {
@@ -123,6 +157,15 @@ export class TestAgent {
       report: () => Object.assign((_: string, message: string) => void this.said.push(message), { finish() {} }),
       newId: randomUUID,
     });
+  }
+
+  /** An agent on a disk that another one may have left; `epoch` is that of its lease. */
+  static async on(disk: TestDisk, epoch = 1): Promise<TestAgent> {
+    mkdirSync(disk.folders.agent, { recursive: true });
+    mkdirSync(disk.folders.config, { recursive: true });
+    const serving = await ServingRecordFile.open(disk.folders);
+    const journal = await UpgradeJournal.open(disk.folders.journal);
+    return new TestAgent(disk, { serving, journal, epoch: epochOf(epoch) });
   }
 
   /** The agent starts; resolves when OpenClaw runs. */
@@ -138,6 +181,7 @@ export class TestAgent {
       await this.#start.take();
       this.residence.assertStateThere();
       mkdirSync(this.#disk.state, { recursive: true }); // as laying out the configuration does
+      await this.#records.copyIntoState();
       await this.#step('start');
       this.started.push(this.#disk.read('who'));
     } finally {
@@ -200,6 +244,6 @@ export class TestAgent {
 
   async #remember(restoring: boolean): Promise<void> {
     const { vault } = await this.residence.atHome();
-    await writeLineage(this.#disk.at('lineage.json'), { vault: vault.keys.vaultId, epoch: EPOCH, restoring });
+    await writeLineage(this.#disk.at('lineage.json'), { vault: vault.keys.vaultId, epoch: this.#epoch, restoring });
   }
 }

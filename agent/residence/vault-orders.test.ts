@@ -10,7 +10,7 @@ import { TestAgent, TestDisk } from './testing-home.ts';
 async function tenant(): Promise<{ disk: TestDisk; agent: TestAgent; snapshots: number[] }> {
   const disk = new TestDisk();
   disk.write('who', 'one');
-  const agent = new TestAgent(disk);
+  const agent = await TestAgent.on(disk);
   await agent.boot();
   const snapshots = [await agent.take()];
   for (const who of ['two', 'three']) {
@@ -212,7 +212,7 @@ for (const step of ['replace:stored', 'replace:doubted', 'replace:aside', 'repla
     });
     agent.restore(one).catch(() => {}); // it never ends
     await killed.promise;
-    const next = new TestAgent(disk);
+    const next = await TestAgent.on(disk);
     await next.boot();
     assert.ok(['one', 'three'].includes(next.started[0] ?? 'nothing'), `OpenClaw started on ${next.started[0]}`);
     await next.restore(two);
@@ -238,7 +238,7 @@ test('while it is not certain whose state is there nothing starts, nothing is st
   assert.equal(existsSync(disk.state), false, 'no empty state was made');
   await agent.stop();
   assert.equal(agent.steps.filter((step) => step === 'snapshot:head').length, objects, 'not even the last snapshot');
-  const next = new TestAgent(disk);
+  const next = await TestAgent.on(disk);
   await next.boot();
   await assertLive(disk, next, 'three');
   await end(disk, next);
@@ -251,7 +251,7 @@ test('what is beside a state that is certain is cleared away by the next agent, 
   for (const name of left) mkdirSync(disk.at(name));
   mkdirSync(disk.at('state.left-behind'));
   writeFileSync(disk.at('state.replaced-by-the-owner.txt'), 'mine');
-  const next = new TestAgent(disk);
+  const next = await TestAgent.on(disk);
   await next.boot();
   await until(() => !left.some((name) => existsSync(disk.at(name))));
   await next.stop();

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { ObjectName } from '../bucket/bucket.ts';
-import { parseObjectName } from '../bucket/layout.ts';
+import { isObjectName } from '../bucket/layout.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { TenantFolders } from '../folders.ts';
 import type { InstalledRuntimes } from './installed-runtimes.ts';
@@ -35,6 +35,7 @@ export type RuntimeSurroundings = {
 export type Upgrading = {
   readonly runtime: RuntimeApplier;
   readonly journal: UpgradeJournal;
+  readonly kept: KeptStates;
   /** Snapshots that kept states rest on; nothing may prune them. */
   readonly pinned: () => Promise<ReadonlySet<ObjectName>>;
   /** Directory of the runtime that checks configurations: what an upgrade is about to start, else what serves, else what runs. */
@@ -46,7 +47,7 @@ export async function composeRuntime(around: RuntimeSurroundings): Promise<Upgra
   const { timeouts, folders, installed, openclaw, exchange, archive, serving, started, commandsEnvironment, log } =
     around;
   const journal = await UpgradeJournal.open(folders.journal);
-  const kept = new KeptStates({ folder: folders.kept, tmp: folders.tmp, archive });
+  const kept = new KeptStates({ folder: folders.kept, copy: folders.keptCopy, tmp: folders.tmp, archive });
   const onStep = (step: string) => faultPoint(step);
   const runner = new UpgradeRunner({
     openclaw,
@@ -75,7 +76,8 @@ export async function composeRuntime(around: RuntimeSurroundings): Promise<Upgra
   return {
     runtime,
     journal,
-    pinned: async () => new Set((await kept.list()).map(({ stored }) => parseObjectName(stored))),
+    kept,
+    pinned: async () => new Set((await kept.list()).map(({ stored }) => stored).filter(isObjectName)),
     async inCharge() {
       const upgrade = journal.entry?.upgrade;
       if (upgrade?.phase === 'forward') return upgrade.plan.to.directory;

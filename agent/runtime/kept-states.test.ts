@@ -19,7 +19,7 @@ async function tenant() {
   await writeFile(join(state, 'state', 'openclaw.sqlite'), 'old');
   const archive = new FolderArchive(join(folder.path, `${count}`, 'archive'), state);
   const tmp = join(folder.path, `${count}`, 'tmp');
-  const kept = new KeptStates({ folder: join(data, 'kept'), tmp, archive });
+  const kept = new KeptStates({ folder: join(data, 'kept'), copy: join(data, 'kept-copy.json'), tmp, archive });
   return { data, state, kept, archive, tmp };
 }
 

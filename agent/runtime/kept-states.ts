@@ -1,6 +1,7 @@
 /**
  * The states from before each change of version, for the way back: which snapshot of the vault has each. A record is one
- * file, `ID.json`; its snapshot is whole in the bucket before the record is there.
+ * file, `ID.json`; its snapshot is whole in the bucket before the record is there. A copy of all records lies within the state:
+ * the way back is there on another disk, too.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,9 +10,11 @@ import { systemCode } from '@opencrane/kit/errors.ts';
 import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { z } from 'zod';
 import { discard } from '../beside-state.ts';
+import { writeIntoState } from '../write-into-state.ts';
 
 const schema = z.object({
-  id: z.string(),
+  /** Also a file's name. */
+  id: z.string().regex(/^[\w-]{1,100}$/),
   /** Version that last wrote the state. */
   version: z.string(),
   atMillis: z.number(),
@@ -40,6 +43,8 @@ const DATABASE_FOLDER = 'state';
 export type KeptStatesPorts = {
   /** The folder of records. */
   readonly folder: string;
+  /** The copy of them within the state. */
+  readonly copy: string;
   /** A folder for what is thrown away after. */
   readonly tmp: string;
   readonly archive: StateArchive;
@@ -63,8 +68,21 @@ export class KeptStates {
   async keep(kept: Omit<KeptState, 'stored'>, signal: AbortSignal): Promise<void> {
     if ((await this.#read(kept.id)) !== undefined) return;
     const stored = await this.#ports.archive.store(signal);
-    await mkdir(this.#ports.folder, { recursive: true, mode: 0o700 });
-    await writeFileAtomically(this.#file(kept.id), JSON.stringify({ ...kept, stored } satisfies KeptState));
+    await this.#write({ ...kept, stored });
+  }
+
+  /** Takes over those that the copy has and this disk has not. */
+  async takeOver(): Promise<void> {
+    const text = await readFileIfExists(this.#ports.copy);
+    const copied = text === undefined ? undefined : parseRecord(z.array(schema), text);
+    for (const kept of copied ?? []) if ((await this.#read(kept.id)) === undefined) await this.#write(kept);
+    if (copied !== undefined) await this.prune();
+  }
+
+  /** Brings the state's copy up to date, as after the state was exchanged. */
+  async copyIntoState(): Promise<void> {
+    const records = await this.list();
+    if (records.length > 0) await writeIntoState(this.#ports.copy, JSON.stringify(records));
   }
 
   /** Puts a kept state in the place of the one at `state`, which nobody writes. Safe to call again after a crash anywhere. */
@@ -105,7 +123,12 @@ export class KeptStates {
   /** Undefined also for a file that is no record: one that is damaged takes none of the others away. */
   async #read(id: string): Promise<KeptState | undefined> {
     const text = await readFileIfExists(this.#file(id));
-    return text === undefined ? undefined : parseRecord(text);
+    return text === undefined ? undefined : parseRecord(schema, text);
+  }
+
+  async #write(kept: KeptState): Promise<void> {
+    await mkdir(this.#ports.folder, { recursive: true, mode: 0o700 });
+    await writeFileAtomically(this.#file(kept.id), JSON.stringify(kept));
   }
 
   #file(id: string): string {
@@ -148,9 +171,9 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function parseRecord(text: string): KeptState | undefined {
+function parseRecord<T>(as: z.ZodType<T>, text: string): T | undefined {
   try {
-    return schema.parse(JSON.parse(text));
+    return as.parse(JSON.parse(text));
   } catch {
     return undefined;
   }

@@ -35,7 +35,12 @@ async function tenant(options: { serving?: string; preflight?: (state: string) =
   const installed = new InstalledRuntimes(join(data, 'runtimes'), { blobs, clock, random: () => 0 });
   await mkdir(join(state, 'state'), { recursive: true });
   const archive = new FolderArchive(`${data}-archive`, state);
-  const kept = new KeptStates({ folder: join(data, 'kept'), tmp: join(data, 'tmp'), archive });
+  const kept = new KeptStates({
+    folder: join(data, 'kept'),
+    copy: join(data, 'kept-copy.json'),
+    tmp: join(data, 'tmp'),
+    archive,
+  });
   const journal = await UpgradeJournal.open(join(data, 'journal.json'));
   const calls: string[] = [];
   let running: { pid: number; version: string; directory: string } | undefined = {

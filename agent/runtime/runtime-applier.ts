@@ -140,8 +140,8 @@ export class RuntimeApplier implements Applier {
     const fitting: KeptState[] = [];
     for (const each of await kept.list()) {
       const ask = (copy: string) => preflight(to.directory, copy, signal);
-      const { verdict } = await kept.withDatabase(each, ask, signal);
-      if (verdict !== 'incompatible') fitting.push(each);
+      const verdict = await kept.withDatabase(each, ask, signal).then((answer) => answer.verdict, unlessGone);
+      if (verdict !== 'incompatible' && verdict !== 'gone') fitting.push(each);
     }
     return fitting;
   }
@@ -151,6 +151,12 @@ export class RuntimeApplier implements Applier {
     const when = new Date(atMillis).toISOString().slice(0, 16).replace('T', ' ');
     return `the state of ${version} from ${when} UTC (the last ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} would be lost)`;
   }
+}
+
+/** Another agent of the tenant may have forgotten it, and its snapshot was pruned then. */
+function unlessGone(cause: unknown): 'gone' {
+  if (cause instanceof OpenCraneError && cause.reason === 'snapshot_not_found') return 'gone';
+  throw cause;
 }
 
 function outcomeOf({ upgrade, stoppedAtMillis, readyAtMillis }: JournalEntry): Outcome {

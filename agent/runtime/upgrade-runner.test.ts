@@ -94,7 +94,12 @@ async function tenant(behaviour: Behaviour = 'good') {
   openclaw.behaviour = behaviour;
   const clock = new QuickClock(1_000_000);
   const archive = new FolderArchive(`${data}-archive`, state);
-  const kept = new KeptStates({ folder: join(data, 'kept'), tmp: `${data}-tmp`, archive });
+  const kept = new KeptStates({
+    folder: join(data, 'kept'),
+    copy: join(data, 'kept-copy.json'),
+    tmp: `${data}-tmp`,
+    archive,
+  });
   const keptAs = async (id: string) => {
     const stored = (await kept.list()).find((each) => each.id === id)?.stored ?? '';
     return readFile(join(archive.path(stored), 'openclaw.sqlite'), 'utf8');

@@ -90,6 +90,12 @@ export class CoordinatorLink implements Part {
     this.#stream?.pump();
   }
 
+  /** Tells what serves when it is not what the hello said. */
+  tellState(): void {
+    this.#outbox.fullState();
+    this.#stream?.pump();
+  }
+
   /** Sends a receipt; it is on disk when this returns, and is sent until the coordinator has stored it. */
   sendReceipt(receipt: Receipt): void {
     try {
@@ -172,10 +178,7 @@ export class CoordinatorLink implements Part {
     else if (message.case === 'command') void this.#obey(message.value);
     else if (message.case === 'receiptStored') this.#onStored(message.value.receiptId);
     else if (message.case === 'runtimeAnswer') this.#requests.answer(message.value);
-    else if (message.case === 'requestFullState') {
-      this.#outbox.fullState();
-      this.#stream?.pump();
-    }
+    else if (message.case === 'requestFullState') this.tellState();
   }
 
   #onStored(receiptId: string): void {

@@ -8,7 +8,6 @@ import type { Output } from '../output/output.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 import type { Heard } from '../progress/steps.ts';
 import type { TenantListener } from '../tenants/follow-tenants.ts';
-import { isReady, reservation } from '../tenants/readiness.ts';
 import { welcome } from './welcome.ts';
 
 /** Phases that a person should know of, unless a step that shows is about to mend them; the others show as steps. */
@@ -46,12 +45,13 @@ export class BootStory implements TenantListener {
   async changed(tenant: Tenant, before: Tenant | undefined): Promise<void> {
     this.#output.jsonLine({ tenant: toJson(TenantSchema, tenant) });
     const { name, status } = tenant;
-    const wasReady = this.#ready.has(name);
-    if (isReady(tenant)) {
+    if (status?.phase === Phase.READY) {
       this.#ready.add(name);
       this.#view.settle(name);
-      if (!wasReady || status?.phase === Phase.READY) return this.#welcome(tenant);
-    } else this.#ready.delete(name);
+      await this.#welcome(tenant);
+      return;
+    }
+    this.#ready.delete(name);
     if (before && status && noteworthy.has(status.phase) && !this.#view.isRunning(name)) {
       const phase = enumName(PhaseSchema, status.phase).toLowerCase();
       this.#view.line(this.#output.style('yellow', `${name} is ${phase}: ${status.message}`));
@@ -72,10 +72,7 @@ export class BootStory implements TenantListener {
   /** The whole welcome the first time, a line when it is ready again. */
   async #welcome(tenant: Tenant): Promise<void> {
     if (this.#welcomed.has(tenant.name)) {
-      const word = reservation(tenant);
-      this.#view.line(
-        `${tenant.name} is ready: OpenClaw ${tenant.status?.openclawVersion ?? ''}${word && `; ${word}`}`,
-      );
+      this.#view.line(`${tenant.name} is ready: OpenClaw ${tenant.status?.openclawVersion ?? ''}`);
       return;
     }
     this.#welcomed.add(tenant.name);

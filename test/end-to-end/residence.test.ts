@@ -4,16 +4,15 @@
  *
  * `OPENCRANE_KILLS` says how often it dies (10), `OPENCRANE_TEST_SEED` when; the seed is printed.
  */
-
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { seededRandom, testSeed } from '@opencrane/kit/testing/seeded-random.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { killEverything, loseDisk } from '../fixtures/lost-disk.ts';
@@ -21,7 +20,7 @@ import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import { gatewaysOf, processesOf } from '../fixtures/processes.ts';
 import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
 import { openclaw } from '../fixtures/tenant-shell.ts';
-import { awaitTenant, readyTenant, set, settled, tenantScope } from '../fixtures/tenants.ts';
+import { awaitTenant, readyTenant, set, settled, tenantScope, unset } from '../fixtures/tenants.ts';
 
 /** What a machine's death may cost (DESIGN §5). */
 const RPO_MILLIS = 5_000;
@@ -79,7 +78,7 @@ async function anotherMachine({ died = false } = {}): Promise<void> {
       ({ status }) => status?.health?.parts.some(({ message }) => message.includes(holder)) ?? false,
     );
   }
-  await awaitTenant(coordinator.clients, 'jente', 'back', isReady);
+  await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
 }
 
 /** Numbers that are in the conversations. */
@@ -125,6 +124,21 @@ test('what was said before a drain is all there on an empty disk, and so are upl
   await anotherMachine();
   assert.deepEqual(await numbersThere(), new Set([1, 2, 3, 4]));
   await assertAllElseIsThere();
+});
+
+test('an empty disk goes on where the other one stood: no offer is applied anew, and a key that is unset later goes', async () => {
+  const tenant = tenantScope('jente');
+  const file = () => readFileSync(join(coordinator.home, 'tenants', 'jente', 'state', 'openclaw.json'), 'utf8');
+  const revision = await set(coordinator.clients, tenant, { agents: { defaults: { timeoutSeconds: 1234 } } });
+  await settled(coordinator.clients, 'jente', Kind.CONFIG, revision);
+  assert.match(file(), /1234/);
+  assert.equal(await coordinator.stop(), 0);
+  await anotherMachine();
+  const record = readFileSync(join(coordinator.home, 'tenants', 'jente', 'agent', 'serving.json'), 'utf8');
+  assert.equal(JSON.parse(record).config.revision, String(revision));
+  const without = await unset(coordinator.clients, tenant, ['agents.defaults.timeoutSeconds']);
+  await settled(coordinator.clients, 'jente', Kind.CONFIG, without);
+  assert.doesNotMatch(file(), /1234/);
 });
 
 test(`the machine dies ${kills} times under steady writes: at most 5 s of them are lost`, async (t) => {

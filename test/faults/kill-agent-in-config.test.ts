@@ -82,7 +82,7 @@ async function converges(step: string, next: JsonObject): Promise<void> {
   const inEffect = parsed as { agents?: { defaults?: { timeoutSeconds?: number } } };
   assert.equal(inEffect.agents?.defaults?.timeoutSeconds, count);
   assert.deepEqual(await agent.applier.seen(), { drift: [], effectiveDigest: digestOfJson(next) });
-  assert.equal(existsSync(join(home.folders.config, 'attempt.json')), false);
+  assert.equal(existsSync(join(home.folders.inState, 'attempt.json')), false);
   applied = next;
 }
 

@@ -105,6 +105,7 @@ export class VaultWorld {
       lockOpenClawOut: () => ({ release() {} }),
       openclawVersion: () => '2026.9.6',
       arbiter: new StateArbiter({ seen: () => ['starting'], clock: systemClock }),
+      records: { forget: async () => {}, takeOver: async () => {} },
       pruneTrouble: () => '',
       onChange() {},
       report: Object.assign(() => {}, { finish() {} }),
