@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,4 +24,19 @@ test('what is no lock file is not taken for one that another process holds, and 
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('a lock is taken on a disk without any room: who starts again there must be able to', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'oc-full-'));
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]).status === 0;
+  t.after(() => {
+    if (isMounted) assert.equal(spawnSync('umount', [folder]).status, 0);
+    rmSync(folder, { recursive: true });
+  });
+  if (!isMounted) return t.skip('mounting a small disk takes root');
+  const { bavail, bsize } = statfsSync(folder);
+  writeFileSync(join(folder, 'filler'), Buffer.alloc(bavail * bsize));
+  assert.equal(statfsSync(folder).bavail, 0);
+  const lock = takeProcessLock(join(folder, 'lock'), 'a test');
+  lock.release();
 });

@@ -27,7 +27,8 @@ export function takeProcessLock(path: string, whose: string, patienceMillis = 0)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = open(path, whose, patienceMillis);
   try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    // The journal in memory: BEGIN EXCLUSIVE makes one beside the file otherwise, for which a full disk has no room.
+    database.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
     if (!isBusy(cause)) throw systemMeaning(cause) === undefined ? unusable(path, whose, cause) : cause;

@@ -59,7 +59,15 @@ const cases: readonly {
     reason: 'what fails again and again is not on its way up',
     change: { trouble: 'start failed', process: { ...gone, state: 'idle' } },
     root: DEGRADED,
+    openclaw: DEGRADED,
+    says: 'start failed',
+  },
+  {
+    reason: 'what is on its way after an order is not degraded',
+    change: { doing: 'start', process: { ...gone, state: 'restarting' } },
+    root: STARTING,
     openclaw: STARTING,
+    says: '',
   },
   {
     reason: 'drift shows at the top though OpenClaw serves',

@@ -37,7 +37,7 @@ const FULL_DISK_BYTES = 16 * 1024 ** 2;
 export function healthTree(seen: Observations, previous: Component | undefined, now: number): Component {
   const of = { ...seen, now };
   const version = of.probes?.version ?? '';
-  const whole = openclawStanding(of);
+  const whole = withTrouble(openclawStanding(of), seen.trouble);
   const openclaw = standing('openclaw', whole, {
     version,
     parts: [
@@ -50,11 +50,15 @@ export function healthTree(seen: Observations, previous: Component | undefined, 
   const disk = diskComponent(seen);
   const parts = isFull(seen) ? [openclaw, disk, vault] : [openclaw, vault, disk]; // of several complaints the first is shown
   const worst = parts.some(({ state }) => state === ComponentState.FAILED) ? ComponentState.FAILED : openclaw.state;
-  const stands = worst === ComponentState.HEALTHY ? worstOf(parts) : worst;
-  // What fails again and again is not on its way up.
-  const state = seen.trouble !== '' && stands === ComponentState.STARTING ? ComponentState.DEGRADED : stands;
+  const state = worst === ComponentState.HEALTHY ? worstOf(parts) : worst;
   const root = component('agent', state, seen.trouble || seen.doing, { version: seen.agentVersion, parts });
   return withSince(root, previous, BigInt(now));
+}
+
+/** What fails again and again is not on its way up. */
+function withTrouble(openclaw: Standing, trouble: string): Standing {
+  if (trouble === '' || openclaw.state !== ComponentState.STARTING) return openclaw;
+  return { state: ComponentState.DEGRADED, message: trouble };
 }
 
 function configComponent({ drift, configUnwatched = '' }: Observations): Component {

@@ -186,7 +186,8 @@ export class Observer implements Part {
   }
 
   async #rest(): Promise<void> {
-    const state = this.#last.root?.state;
+    // A bucket that is away, or a disk that is nearly full, may stay so for days.
+    const state = this.#last.root?.parts.find(({ name }) => name === 'openclaw')?.state;
     const settled = !this.#unanswered && (state === ComponentState.HEALTHY || state === ComponentState.STOPPED);
     const over = new AbortController();
     const slept = this.#ports.clock

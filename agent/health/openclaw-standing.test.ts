@@ -83,6 +83,18 @@ const cases: readonly { reason: string; seen: OpenClawSeen; state: ComponentStat
     says: 'no answer yet',
   },
   {
+    reason: 'a first start is none either: between the order and the process there is nothing that ended',
+    seen: { ...silent, process: { ...down, state: 'restarting' } },
+    state: STARTING,
+    says: '',
+  },
+  {
+    reason: 'one that was stopped to be started again did not fail by ending',
+    seen: { ...silent, process: { ...down, state: 'restarting', exit: { code: 0, signal: '', output: 'bye' } } },
+    state: STARTING,
+    says: '',
+  },
+  {
     reason: 'what could not be started at all says why',
     seen: {
       ...silent,

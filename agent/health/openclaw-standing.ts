@@ -5,6 +5,7 @@
  *   not known          –                                              STARTING   the launcher does not answer yet
  *   down, wanted       –                                              STARTING
  *   down, drained      –                                              STOPPED
+ *   on its way         –                                              STARTING   nothing failed: a start or a restart that was asked for
  *   waits to restart   –                                              DEGRADED   how it ended, how often, when the next try is
  *   given up           –                                              FAILED     how it ended
  *   up                 not yet, and within its time to start          STARTING   (DEGRADED when the starts before this one failed)
@@ -86,7 +87,7 @@ export function processStanding(seen: OpenClawSeen): Standing {
     case 'idle':
       return drained ? at(STOPPED) : at(STARTING);
     case 'restarting':
-      return at(DEGRADED, ending(process));
+      return process.failures === 0 ? at(STARTING) : at(DEGRADED, ending(process));
     case 'failed':
       return at(FAILED, `${ending(process)}; it is not started again by itself`);
   }

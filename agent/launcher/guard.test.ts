@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -55,6 +55,17 @@ async function timePasses(clock: ManualClock, work: Promise<unknown>, until = Nu
   }
   await work;
 }
+
+test('output that goes to a full disk is lost, and ends nothing', async () => {
+  const full = openSync('/dev/full', 'w');
+  const script = "console.log('a'); process.stderr.write('b'); process.stdout.write('c', () => process.exit(7));";
+  const child = spawn(process.execPath, ['--import', guard, '-e', script], {
+    env: { ...process.env, OPENCRANE_GATEWAY_LOCK: join(folder, 'full.lock') },
+    stdio: ['ignore', full, full, 'pipe'],
+  });
+  closeSync(full);
+  assert.deepEqual(await exit(child), [7, null]);
+});
 
 test('two processes never have one state, and the lock goes with the process that had it', async () => {
   const lock = join(folder, 'one.lock');

@@ -5,6 +5,7 @@ import { Phase, TenantSchema } from '@opencrane/proto/opencrane/v1/tenant_pb.ts'
 import { z } from 'zod';
 import { command } from '../command.ts';
 import { listAllTenants } from '../tenants/list-all.ts';
+import { isReady } from '../tenants/readiness.ts';
 import { tenantRow, tenantTitles } from '../tenants/tenant-row.ts';
 
 /** The command. */
@@ -22,9 +23,12 @@ export const status = command({
   async run({ connect, output }) {
     const clients = await connect();
     const [tenants, { runtimes }] = await Promise.all([listAllTenants(clients), clients.runtimes.listRuntimes({})]);
-    const ready = tenants.filter((tenant) => tenant.status?.phase === Phase.READY).length;
+    const ready = tenants.filter(isReady);
+    const degraded = ready.filter(({ status }) => status?.phase === Phase.DEGRADED).length;
     output.line(`coordinator  ${clients.url}`);
-    output.line(`tenants      ${tenants.length}, ${ready} ready`);
+    output.line(
+      `tenants      ${tenants.length}, ${ready.length} ready${degraded > 0 ? `, ${degraded} of them degraded` : ''}`,
+    );
     output.line(`versions     ${runtimes.map(({ version }) => version).join(', ') || 'none built yet'}`);
     output.line();
     const rows = tenants.map((tenant) => tenantRow(tenant, output));

@@ -8,6 +8,7 @@ import type { Output } from '../output/output.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 import type { Heard } from '../progress/steps.ts';
 import type { TenantListener } from '../tenants/follow-tenants.ts';
+import { isReady, reservation } from '../tenants/readiness.ts';
 import { welcome } from './welcome.ts';
 
 /** Phases that a person should know of, unless a step that shows is about to mend them; the others show as steps. */
@@ -45,13 +46,12 @@ export class BootStory implements TenantListener {
   async changed(tenant: Tenant, before: Tenant | undefined): Promise<void> {
     this.#output.jsonLine({ tenant: toJson(TenantSchema, tenant) });
     const { name, status } = tenant;
-    if (status?.phase === Phase.READY) {
+    const wasReady = this.#ready.has(name);
+    if (isReady(tenant)) {
       this.#ready.add(name);
       this.#view.settle(name);
-      await this.#welcome(tenant);
-      return;
-    }
-    this.#ready.delete(name);
+      if (!wasReady || status?.phase === Phase.READY) return this.#welcome(tenant);
+    } else this.#ready.delete(name);
     if (before && status && noteworthy.has(status.phase) && !this.#view.isRunning(name)) {
       const phase = enumName(PhaseSchema, status.phase).toLowerCase();
       this.#view.line(this.#output.style('yellow', `${name} is ${phase}: ${status.message}`));
@@ -72,7 +72,10 @@ export class BootStory implements TenantListener {
   /** The whole welcome the first time, a line when it is ready again. */
   async #welcome(tenant: Tenant): Promise<void> {
     if (this.#welcomed.has(tenant.name)) {
-      this.#view.line(`${tenant.name} is ready: OpenClaw ${tenant.status?.openclawVersion ?? ''}`);
+      const word = reservation(tenant);
+      this.#view.line(
+        `${tenant.name} is ready: OpenClaw ${tenant.status?.openclawVersion ?? ''}${word && `; ${word}`}`,
+      );
       return;
     }
     this.#welcomed.add(tenant.name);

@@ -2,8 +2,9 @@
 import type { GetTenantAccessResponse, Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import type { Output } from '../output/output.ts';
 import { formatMillis } from '../output/units.ts';
+import { reservation } from '../tenants/readiness.ts';
 
-/** The lines: where it is, how to sign in, and what to try. */
+/** The lines: where it is, what is the matter all the same, how to sign in, and what to try. */
 export function welcome(
   tenant: Tenant,
   access: Pick<GetTenantAccessResponse, 'url'>,
@@ -12,6 +13,7 @@ export function welcome(
 ): string[] {
   const { name, status } = tenant;
   const title = `${name} is ready: OpenClaw ${status?.openclawVersion ?? ''} after ${formatMillis(took)}`;
+  const word = reservation(tenant);
   const tries = [
     [`npx opencrane tenant shell ${name}`, 'a shell where "openclaw" is this tenant\'s'],
     [`npx opencrane config set logging.level debug --tenant ${name}`, 'reaches it without a restart'],
@@ -21,6 +23,7 @@ export function welcome(
   return [
     '',
     output.style('green', output.style('bold', title)),
+    ...(word === '' ? [] : [output.style('yellow', `  but ${word}`)]),
     '',
     `  Open      ${output.style('cyan', access.url)}`,
     '  Sign in   the address carries the token: opening it signs you in; keep it to yourself',

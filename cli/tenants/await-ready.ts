@@ -1,10 +1,11 @@
 /** Waits until a tenant can be used, and shows how far it is. */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
-import { Phase, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import type { Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import type { Context } from '../command.ts';
 import type { Clients } from '../connection/clients.ts';
 import { ProgressView } from '../progress/progress-view.ts';
 import { followTenants } from './follow-tenants.ts';
+import { isReady } from './readiness.ts';
 
 /** Resolves with the tenant when it is ready; throws `deadline_exceeded` with how far it got, or when it was deleted. */
 export async function awaitReady(
@@ -25,7 +26,7 @@ export async function awaitReady(
     progress: (tenant: string, heard: Parameters<ProgressView['heard']>[1]) => view.heard(tenant, heard),
     changed(tenant: Tenant) {
       newest = tenant;
-      if (tenant.status?.phase === Phase.READY) enough.abort();
+      if (isReady(tenant)) enough.abort();
     },
     deleted() {
       deleted = true;
@@ -34,13 +35,13 @@ export async function awaitReady(
   };
   try {
     await followTenants(clients, name, listener, AbortSignal.any([enough.signal, interrupts.signal]));
-    if (newest?.status?.phase === Phase.READY) view.settle(name);
+    if (newest && isReady(newest)) view.settle(name);
   } finally {
     enough.abort();
     view.close();
     await timer;
   }
-  if (newest?.status?.phase === Phase.READY) return newest;
+  if (newest && isReady(newest) && !deleted) return newest;
   throw deleted ? wasDeleted(name) : notReady(name, newest, interrupts.signal.aborted);
 }
 

@@ -1,13 +1,14 @@
 /** Follows a coordinator's tenants, one or all: how far it is, and when it is ready or no longer is. */
-import { Phase, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import type { Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { isCancelled } from '../connection/call-error.ts';
 import type { Clients } from '../connection/clients.ts';
 import type { Heard } from '../progress/steps.ts';
+import { isReady } from './readiness.ts';
 
 /** What is told about tenants. */
 export interface TenantListener {
   progress(tenant: string, heard: Heard): void;
-  /** The phase, or the line that explains it, is another than before. */
+  /** The phase, the line that explains it, or whether it is ready is another than before. */
   changed(tenant: Tenant, before: Tenant | undefined): Promise<void> | void;
   deleted(name: string): void;
 }
@@ -43,11 +44,13 @@ async function followPhases(
     }
     known.set(tenant.name, tenant);
     const { status } = tenant;
-    if (status?.progress && status.phase !== Phase.READY) listener.progress(tenant.name, status.progress);
-    if (status?.phase !== before?.status?.phase || status?.message !== before?.status?.message) {
-      await listener.changed(tenant, before);
-    }
+    if (status?.progress && !isReady(tenant)) listener.progress(tenant.name, status.progress);
+    if (before === undefined || looks(before) !== looks(tenant)) await listener.changed(tenant, before);
   }
+}
+
+function looks(tenant: Tenant): string {
+  return JSON.stringify([tenant.status?.phase, tenant.status?.message, isReady(tenant)]);
 }
 
 /** The tenants' own messages only carry the newest progress; the events also tell of its end. */

@@ -5,6 +5,7 @@ import { Phase, PhaseSchema, type Tenant } from '@opencrane/proto/opencrane/v1/t
 import type { Output } from '../output/output.ts';
 import type { TableCell } from '../output/table.ts';
 import type { Style } from '../output/terminal-text.ts';
+import { isReady } from './readiness.ts';
 
 /** The titles of `tenantRow`. */
 export const tenantTitles = ['TENANT', 'TEAM', 'PHASE', 'OPENCLAW', 'CONFIG', 'URL', 'MESSAGE'] as const;
@@ -30,10 +31,11 @@ export function tenantRow(tenant: Tenant, output: Output): readonly TableCell[] 
   ];
 }
 
-/** The phase in its colour. */
-export function phaseText({ status }: Tenant, output: Output): string {
-  const phase = status?.phase ?? Phase.UNSPECIFIED;
-  return output.style(styles[phase] ?? 'yellow', enumName(PhaseSchema, phase).toLowerCase());
+/** The phase in its colour: one that is degraded and serves is no alarm. */
+export function phaseText(tenant: Tenant, output: Output): string {
+  const phase = tenant.status?.phase ?? Phase.UNSPECIFIED;
+  const style = phase === Phase.DEGRADED && isReady(tenant) ? 'yellow' : (styles[phase] ?? 'yellow');
+  return output.style(style, enumName(PhaseSchema, phase).toLowerCase());
 }
 
 /** The revision that serves, and the one that is wanted when that is another: `7`, `7→9`. */

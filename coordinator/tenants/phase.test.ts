@@ -108,6 +108,17 @@ const cases: { reason: string; seen: Partial<PhaseInput>; phase: Phase; message:
     message: 'config: drift: a.b',
   },
   {
+    reason: 'what an agent is doing is no complaint while a part of a part says what is wrong',
+    seen: {
+      health: tree(DEGRADED, 'start', [
+        { name: 'openclaw', state: HEALTHY, parts: [{ name: 'config', state: DEGRADED, message: 'drift: a.b' }] },
+        { name: 'disk', state: DEGRADED, message: 'low' },
+      ]),
+    },
+    phase: Phase.DEGRADED,
+    message: 'config: drift: a.b',
+  },
+  {
     reason: 'a milder part does not speak for a failure',
     seen: { health: tree(FAILED, 'OpenClaw ended', [{ name: 'disk', state: DEGRADED, message: 'low' }]) },
     phase: Phase.DEGRADED,

@@ -66,14 +66,19 @@ function fromHealth(health: Component, { progress, receipts, platformProblem }: 
   }
 }
 
-/** What the worst component says; of equally bad ones the first, and the parts before the whole, because they know more. */
-function complaint(component: Component): string {
-  const parts = component.parts.filter(({ state }) => byBadness.indexOf(state) >= byBadness.indexOf(component.state));
-  for (const part of parts) {
-    const words = complaint(part);
-    if (words !== '') return words;
-  }
-  return component.message === '' ? '' : `${component.name}: ${firstLine(component.message)}`;
+/**
+ * Why it is as bad as it is: what the first component says that is as bad as the whole, at whatever depth; the parts before
+ * what they are part of, because they know more. One that is well may have a part that is not: OpenClaw serves, and its
+ * configuration was changed.
+ */
+function complaint(whole: Component): string {
+  const isAsBad = ({ state }: Component) => byBadness.indexOf(state) >= byBadness.indexOf(whole.state);
+  const speaker = partsFirst(whole).find((component) => isAsBad(component) && component.message !== '');
+  return speaker === undefined ? '' : `${speaker.name}: ${firstLine(speaker.message)}`;
+}
+
+function partsFirst(whole: Component): readonly Component[] {
+  return [...whole.parts.flatMap(partsFirst), whole];
 }
 
 /** Worst last; a state that a newer agent knows and we don't is as bad as none. */

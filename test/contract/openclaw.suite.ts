@@ -11,9 +11,11 @@ import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
 import type { OpenClawKind } from '../fixtures/openclaw-under-test.ts';
 import { versions } from '../fixtures/runtime-seed.ts';
+import { SmallDisk } from '../fixtures/small-disk.ts';
 import { commandBehaviours } from './command-behaviours.ts';
 import { drainBehaviours } from './drain-behaviours.ts';
 import { fileBehaviours } from './file-behaviours.ts';
+import { assertOutlivesFullDisk } from './full-disk-behaviours.ts';
 import { lookupBehaviours } from './lookup-behaviours.ts';
 import { patchBehaviours } from './patch-behaviours.ts';
 import { probeBehaviours } from './probe-behaviours.ts';
@@ -88,6 +90,15 @@ export function contractSuite(kind: OpenClawKind): void {
       },
       () => assertRefusedByOlder(world.subject),
     );
+  });
+
+  test(`OpenClaw, ${kind}: on a full disk it lives on, and turns end well when there is room`, {
+    timeout: MOST_MILLIS,
+  }, async (t) => {
+    const disk = SmallDisk.mount(300 * 1024 ** 2);
+    if ('skip' in disk) return t.skip(disk.skip);
+    t.after(() => disk.unmount());
+    await assertOutlivesFullDisk(kind, disk);
   });
 
   describe(`OpenClaw, ${kind}: starts that are refused`, { concurrency: 2 }, () => {

@@ -35,13 +35,14 @@ export type RunningGateway = {
 
 /** The OpenClaw. */
 export class Subject {
-  readonly folders: TenantFolders = tenantFolders(mkdtempSync(join(tmpdir(), 'oc-')));
+  readonly folders: TenantFolders;
   readonly token = token;
   readonly port: number;
   readonly #runtimes: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, runtimes: Readonly<Record<string, string>>) {
+  private constructor(within: string, port: number, runtimes: Readonly<Record<string, string>>) {
+    this.folders = tenantFolders(mkdtempSync(join(within, 'oc-')));
     this.port = port;
     this.#runtimes = runtimes;
     for (const folder of [this.folders.state, this.folders.logs, this.folders.tmp, join(this.folders.state, 'home')]) {
@@ -49,9 +50,9 @@ export class Subject {
     }
   }
 
-  static async make(kind: OpenClawKind): Promise<Subject> {
+  static async make(kind: OpenClawKind, within = tmpdir()): Promise<Subject> {
     const each = Object.values(versions).map(async (version) => [version, await openclawRuntime(version, kind)]);
-    return new Subject(await freePort(), Object.fromEntries(await Promise.all(each)));
+    return new Subject(within, await freePort(), Object.fromEntries(await Promise.all(each)));
   }
 
   /** OpenClaw's configuration file. */

@@ -1,4 +1,5 @@
 /** Four ways in, one API: each client creates a tenant, watches it become ready and pushes config. */
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -7,6 +8,7 @@ import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { grpcServiceDefinition } from '@opencrane/kit/grpc/service-definition.ts';
 import { Kind, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import {
@@ -16,7 +18,6 @@ import {
 } from '@opencrane/proto/opencrane/v1/config_pb.ts';
 import {
   CreateTenantRequestSchema,
-  Phase,
   TenantService,
   WatchTenantsRequestSchema,
   type WatchTenantsResponse,
@@ -91,8 +92,7 @@ test('a connect-node client over gRPC', async () => {
   });
   const tenants = createClient(TenantService, transport);
   await tenants.createTenant({ name: 'connect' });
-  for await (const { tenant } of tenants.watchTenants({ name: 'connect' }))
-    if (tenant?.status?.phase === Phase.READY) break;
+  for await (const { tenant } of tenants.watchTenants({ name: 'connect' })) if (tenant && isReady(tenant)) break;
   const value = create(ValueSchema, { kind: { case: 'stringValue', value: 'debug' } });
   const { layer } = await createClient(ConfigService, transport).updateConfig({
     scope: { scope: { case: 'tenant', value: 'connect' } },
@@ -121,8 +121,7 @@ test('a bare grpc-js client', async () => {
     const request = create(WatchTenantsRequestSchema, { name: 'grpc' });
     const watch = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
     // The adapter deserialises to the method's output; grpc-js types it as unknown.
-    for await (const { tenant } of watch as AsyncIterable<WatchTenantsResponse>)
-      if (tenant?.status?.phase === Phase.READY) break;
+    for await (const { tenant } of watch as AsyncIterable<WatchTenantsResponse>) if (tenant && isReady(tenant)) break;
     const value = create(ValueSchema, { kind: { case: 'stringValue', value: 'debug' } });
     const update = create(UpdateConfigRequestSchema, {
       scope: { scope: { case: 'tenant', value: 'grpc' } },

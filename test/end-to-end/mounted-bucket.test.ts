@@ -2,13 +2,14 @@
  * The whole life of a tenant whose bucket is a real GCS Fuse mount, with a network that answers late: first boot, drain,
  * and a boot on an empty machine from the mount and the key alone, its OpenClaw's bundle included.
  */
+
 import assert from 'node:assert/strict';
 import { globSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { startCoordinator } from '../fixtures/coordinator-process.ts';
 import { startGcsServer } from '../fixtures/gcs/gcs-server.ts';
@@ -69,9 +70,7 @@ for (const millis of [20, 50]) {
       mkdirSync(join(home, folder));
     }
     coordinator = await startCoordinator(home, environment);
-    await timed('boot on an empty machine', () =>
-      awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY),
-    );
+    await timed('boot on an empty machine', () => awaitTenant(coordinator.clients, 'jente', 'back', isReady));
     assert.match(await signedIn(coordinator.clients, 'jente', (gateway) => conversation(gateway)), /heron/);
     assert.equal(await coordinator.stop(), 0);
   });

@@ -1,12 +1,13 @@
 /** Three states of the real OpenClaw at three times: each comes back exactly, from the bucket and the key alone. */
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { ModelStandIn } from '../fixtures/model-stand-in/model-stand-in.ts';
@@ -59,7 +60,7 @@ test('each of three states is restored exactly, whatever came after', async () =
     assert.equal(await coordinator.stop(), 0);
     states.push({ at: Date.now(), prints: printTree(join(data(), 'state')) });
     coordinator = await startCoordinator(coordinator.home);
-    await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
+    await awaitTenant(coordinator.clients, 'jente', 'back', isReady);
   }
   for (const [index, { at, prints }] of states.entries()) {
     const folder = join(into, String(index));
@@ -81,7 +82,7 @@ test('in the place of the state: what was said later is gone, what was said befo
     tenant: 'jente',
     restore: { snapshot: { choice: { case: 'sequence', value: first.sequence } } },
   });
-  await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
+  await awaitTenant(coordinator.clients, 'jente', 'back', isReady);
   const said = await signedIn(coordinator.clients, 'jente', (gateway) => conversation(gateway));
   assert.match(said, /number 1\./);
   assert.doesNotMatch(said, /number [23]\./);

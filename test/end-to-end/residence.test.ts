@@ -4,15 +4,16 @@
  *
  * `OPENCRANE_KILLS` says how often it dies (10), `OPENCRANE_TEST_SEED` when; the seed is printed.
  */
+
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { seededRandom, testSeed } from '@opencrane/kit/testing/seeded-random.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { killEverything, loseDisk } from '../fixtures/lost-disk.ts';
@@ -78,7 +79,7 @@ async function anotherMachine({ died = false } = {}): Promise<void> {
       ({ status }) => status?.health?.parts.some(({ message }) => message.includes(holder)) ?? false,
     );
   }
-  await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
+  await awaitTenant(coordinator.clients, 'jente', 'back', isReady);
 }
 
 /** Numbers that are in the conversations. */

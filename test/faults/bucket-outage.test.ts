@@ -5,13 +5,14 @@
  * `OPENCRANE_OUTAGE_SECONDS` says how long each lasts (25), `OPENCRANE_LEASE_TTL_MS` how long the lease outlives a renewal
  * (6,000): each is more than four times that long. Ten minutes with the default of 30,000 are twenty times.
  */
+
 import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { ComponentState, Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
-import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { conversation, signedIn, takeTurn } from '../fixtures/conversation.ts';
 import { type CoordinatorProcess, startCoordinator } from '../fixtures/coordinator-process.ts';
 import { type GcsServer, startGcsServer } from '../fixtures/gcs/gcs-server.ts';
@@ -148,7 +149,7 @@ test('what was said in the outages is in the bucket afterwards', { skip }, async
   await killEverything(coordinator.home);
   loseDisk(coordinator.home, 'jente');
   coordinator = await start(coordinator.home);
-  await awaitTenant(coordinator.clients, 'jente', 'back', ({ status }) => status?.phase === Phase.READY);
+  await awaitTenant(coordinator.clients, 'jente', 'back', isReady);
   const text = await signedIn(coordinator.clients, 'jente', (gateway) => conversation(gateway));
   const there = new Set([...text.matchAll(/number (\d+)\./g)].map((match) => Number(match[1])));
   // A turn is at least two messages, and OpenClaw gives the newest 1,000.

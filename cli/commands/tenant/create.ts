@@ -4,6 +4,7 @@ import { Retention, TenantSchema } from '@opencrane/proto/opencrane/v1/tenant_pb
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { awaitReady } from '../../tenants/await-ready.ts';
+import { reservation } from '../../tenants/readiness.ts';
 import { nameArgument, nameShape } from './name-argument.ts';
 
 const retentions = { retain: Retention.RETAIN, delete: Retention.DELETE } as const;
@@ -48,6 +49,7 @@ export const tenantCreate = command({
     output.line(`${output.style('bold', name)} is created`);
     const shown = wait ? await awaitReady(context, clients, name, 1000 * timeout) : tenant;
     if (wait) output.line(`${output.style('green', '✔')} ${name} is ready: opencrane tenant open ${name}`);
+    if (wait && shown && reservation(shown) !== '') output.line(output.style('yellow', `  but ${reservation(shown)}`));
     if (shown) output.document(toJson(TenantSchema, shown));
   },
 });

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { clientsOf } from '@opencrane/cli/connection/clients.ts';
 import { allDone, hear, type Step } from '@opencrane/cli/progress/steps.ts';
 import { followTenants } from '@opencrane/cli/tenants/follow-tenants.ts';
+import { isReady } from '@opencrane/cli/tenants/readiness.ts';
 import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
-import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 
 const cli = join(import.meta.dirname, '../../../cli/main.ts');
 
@@ -44,9 +44,9 @@ export async function startOpenCrane(home: string, environment: NodeJS.ProcessEn
       progress: (_, heard) => {
         steps = hear(steps, heard);
       },
-      changed({ status }) {
-        if (status?.phase !== Phase.READY) return;
-        gatewayPid = Number(status.gatewayPid);
+      changed(tenant) {
+        if (!isReady(tenant)) return;
+        gatewayPid = Number(tenant.status?.gatewayPid);
         ready.abort('ready');
       },
       deleted() {},

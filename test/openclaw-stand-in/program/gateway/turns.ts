@@ -73,13 +73,13 @@ export class Turns {
   }
 
   async #take(session: string, message: string, run: string): Promise<Ended> {
-    this.#bootstrap(agentOf(session));
-    const database = this.#database(session);
-    const add = (role: Message['role'], content: unknown) =>
-      database.add(fullKey(session), run, { role, content, timestamp: Date.now() });
-    add('user', message);
-    const said = database.newest(fullKey(session), 100);
     try {
+      this.#bootstrap(agentOf(session));
+      const database = this.#database(session);
+      const add = (role: Message['role'], content: unknown) =>
+        database.add(fullKey(session), run, { role, content, timestamp: Date.now() });
+      add('user', message);
+      const said = database.newest(fullKey(session), 100);
       const text = await askModel(this.#ports.config(), said, this.#interruption.signal);
       add('assistant', [{ type: 'text', text }]);
       return { status: 'ok', endedAt: Date.now() };
