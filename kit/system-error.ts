@@ -67,7 +67,12 @@ const reasons = new Set<unknown>(Object.values(meanings).map(({ reason }) => rea
 export function isLackOfTheMachine(thrown: unknown): boolean {
   for (let cause = thrown; cause instanceof Error; cause = cause.cause) {
     if (systemMeaning(cause) !== undefined || ('reason' in cause && reasons.has(cause.reason))) return true;
-    if (/\b(ENOSPC|EDQUOT|EMFILE|ENFILE)\b|database or disk is full/.test(cause.message)) return true;
+    if (speaksOfLack(cause.message)) return true;
   }
   return false;
+}
+
+/** Whether the words of another program say so. */
+export function speaksOfLack(words: string): boolean {
+  return /\b(ENOSPC|EDQUOT|EMFILE|ENFILE)\b|database or disk is full/.test(words);
 }

@@ -4,6 +4,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { type Component, ComponentSchema, ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { isFull } from '../disk-room.ts';
 import {
   gatewayStanding,
   type OpenClawSeen,
@@ -30,8 +31,6 @@ export type Observations = Omit<OpenClawSeen, 'now'> & {
 
 /** Below this much free disk an upgrade may not fit: a runtime unpacks to 650 MB beside the old one. */
 const LOW_DISK_BYTES = 1024 ** 3;
-/** Below this much there is no room for anything: some snapshots, logs and databases need more. */
-const FULL_DISK_BYTES = 16 * 1024 ** 2;
 
 /** Builds the tree. A component that is in the state it was in before keeps its since-when. */
 export function healthTree(seen: Observations, previous: Component | undefined, now: number): Component {
@@ -48,7 +47,7 @@ export function healthTree(seen: Observations, previous: Component | undefined, 
   });
   const vault = standing('vault', vaultStanding(seen.vault));
   const disk = diskComponent(seen);
-  const parts = isFull(seen) ? [openclaw, disk, vault] : [openclaw, vault, disk]; // of several complaints the first is shown
+  const parts = isDiskFull(seen) ? [openclaw, disk, vault] : [openclaw, vault, disk]; // of several complaints the first is shown
   const worst = parts.some(({ state }) => state === ComponentState.FAILED) ? ComponentState.FAILED : openclaw.state;
   const state = worst === ComponentState.HEALTHY ? worstOf(parts) : worst;
   const root = component('agent', state, seen.trouble || seen.doing, { version: seen.agentVersion, parts });
@@ -71,14 +70,14 @@ function diskComponent(seen: Observations): Component {
   const { disk } = seen;
   if (disk === undefined) return component('disk', ComponentState.STARTING, 'not looked at yet');
   if (disk.freeBytes >= LOW_DISK_BYTES) return component('disk', ComponentState.HEALTHY, '');
-  const words = isFull(seen)
+  const words = isDiskFull(seen)
     ? 'the disk is full: what is new is kept only once there is room again'
     : 'less than 1 GiB free: an upgrade may not fit';
   return component('disk', ComponentState.DEGRADED, words);
 }
 
-function isFull({ disk }: Observations): boolean {
-  return disk !== undefined && disk.freeBytes < FULL_DISK_BYTES;
+function isDiskFull({ disk }: Observations): boolean {
+  return disk !== undefined && isFull(disk.freeBytes);
 }
 
 function worstOf(parts: readonly Component[]): ComponentState {

@@ -11,6 +11,8 @@ import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { callThisMachineDirectly } from '@opencrane/kit/proxy.ts';
+import { speaksOfLack } from '@opencrane/kit/system-error.ts';
+import { isDiskFull } from '../disk-room.ts';
 import { faultPoint } from '../fault-point.ts';
 import { tenantFolders } from '../folders.ts';
 import { killGroup } from '../openclaw/command.ts';
@@ -59,6 +61,8 @@ async function main(): Promise<void> {
     },
     kill: killGroup,
     saveRecord: (record) => writeStartRecord(folders.started, record),
+    // Where the disk is full, OpenClaw's words have no room in its log either.
+    lacks: (words) => speaksOfLack(words) || isDiskFull(folders.state),
   });
   const lifecycle = new Lifecycle(log);
   await lifecycle.start(socketServer(folders, launcherRoutes(supervisor, new Updates(randomUUID), log)));

@@ -26,6 +26,12 @@ const cases: readonly { reason: string; state: LauncherState; event: LauncherEve
     next: { state: { state: 'failed', failures: 1, mended: false } },
   },
   {
+    reason: 'what a start lacked of the machine is nobody’s failure: it may be asked for again',
+    state: { state: 'starting', asked: true, ...none },
+    event: { event: 'not-spawned', lacks: true },
+    next: { state: idle },
+  },
+  {
     reason: 'nobody waits: a full disk may have room again',
     state: { state: 'starting', asked: false, ...none },
     event: { event: 'not-spawned' },
@@ -84,6 +90,24 @@ const cases: readonly { reason: string; state: LauncherState; event: LauncherEve
     state: { ...running, failures: 1, mended: true },
     event: { event: 'exited', code: 78, at: 2_000 },
     next: { state: { state: 'failed', failures: 2, mended: true } },
+  },
+  {
+    reason: 'on a full disk OpenClaw takes its databases for damaged, and there is nothing to mend',
+    state: running,
+    event: { event: 'exited', code: 78, at: 2_000, lacks: true },
+    next: { state: { state: 'waiting', failures: 1, mended: false }, effect: { effect: 'wait', attempt: 0 } },
+  },
+  {
+    reason: 'nor is it given up when doctor has run for something else before',
+    state: { ...running, failures: 4, mended: true },
+    event: { event: 'exited', code: 78, at: 2_000, lacks: true },
+    next: { state: { state: 'waiting', failures: 5, mended: true }, effect: { effect: 'wait', attempt: 4 } },
+  },
+  {
+    reason: 'a doctor that had no room has not said that there is nothing to be done',
+    state: { state: 'mending', failures: 1, mended: false },
+    event: { event: 'mended', ok: false, lacks: true },
+    next: { state: { state: 'waiting', failures: 2, mended: false }, effect: { effect: 'wait', attempt: 1 } },
   },
   {
     reason: 'a stop drains what runs',
@@ -165,13 +189,19 @@ const anyEvent: fc.Arbitrary<LauncherEvent> = fc.oneof(
     { event: 'stop' },
     { event: 'hold-expired' },
     { event: 'not-spawned' },
+    { event: 'not-spawned', lacks: true },
     { event: 'waited' },
     { event: 'cancelled' },
   ),
   fc.record({ event: fc.constant('spawned' as const), pid: fc.integer({ min: 1 }), at: fc.nat() }),
-  fc.record({ event: fc.constant('exited' as const), code: fc.constantFrom(-1, 0, 1, 78), at: fc.nat() }),
+  fc.record({
+    event: fc.constant('exited' as const),
+    code: fc.constantFrom(-1, 0, 1, 78),
+    at: fc.nat(),
+    lacks: fc.boolean(),
+  }),
   fc.record({ event: fc.constant('asked' as const), handedOver: fc.boolean() }),
-  fc.record({ event: fc.constant('mended' as const), ok: fc.boolean() }),
+  fc.record({ event: fc.constant('mended' as const), ok: fc.boolean(), lacks: fc.boolean() }),
 );
 
 /** The effect whose end each state awaits; none in those that rest. */

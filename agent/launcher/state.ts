@@ -7,6 +7,8 @@
  *    │                                       ├──exit 78 again──▶ failed ──start──▶ starting
  *    └── stopping ◀──stop or hold-expired, in any state──────┘
  *
+ * An end for want of room on the disk, or the like, says nothing about OpenClaw: it is only waited, and tried again.
+ *
  * Each state but idle, running and failed has exactly one effect under way, and each effect ends in exactly one event;
  * a cancelled effect ends in `cancelled`, or in what it did before the cancel reached it.
  */
@@ -36,16 +38,19 @@ export type LauncherState =
   | ({ readonly state: 'stopping'; readonly pid: number | undefined } & Streak)
   | ({ readonly state: 'failed' } & Streak);
 
+/** Set when the machine lacked something, such as room on its disk, and nothing else has failed. */
+type Lacking = { readonly lacks?: boolean };
+
 /** What happens to it. `at` is monotonic. */
 export type LauncherEvent =
   | { readonly event: 'start' }
   /** A launcher before this one was told to start. */
   | { readonly event: 'resume' }
   | { readonly event: 'spawned'; readonly pid: number; readonly at: number }
-  | { readonly event: 'not-spawned' }
-  | { readonly event: 'exited'; readonly code: number; readonly at: number }
+  | ({ readonly event: 'not-spawned' } & Lacking)
+  | ({ readonly event: 'exited'; readonly code: number; readonly at: number } & Lacking)
   | { readonly event: 'asked'; readonly handedOver: boolean }
-  | { readonly event: 'mended'; readonly ok: boolean }
+  | ({ readonly event: 'mended'; readonly ok: boolean } & Lacking)
   | { readonly event: 'waited' }
   | { readonly event: 'stop' }
   /** Nobody extended the hold (hold.ts): it is stopped, and not started again until somebody says so. */
@@ -89,7 +94,7 @@ export function step(state: LauncherState, event: LauncherEvent): Step {
     case 'hold-expired':
       return state.state === 'failed' ? { state } : onStop(state); // a failure stays to be seen
     case 'exited':
-      return onExited(state, event.code, event.at);
+      return onExited(state, event);
     default:
       return state.state === 'stopping' ? onEndedWhileStopping(state, event) : onEnded(state, event);
   }
@@ -112,13 +117,13 @@ function onStop(state: LauncherState): Step {
   }
 }
 
-function onExited(state: LauncherState, code: number, at: number): Step {
+function onExited(state: LauncherState, { code, at, lacks }: Extract<LauncherEvent, { event: 'exited' }>): Step {
   if (state.state === 'stopping') return { state: idle };
   if (state.state !== 'running') return { state };
   const wasUp = at - state.since >= UP_MILLIS;
   const next = wasUp ? { failures: 0, mended: false } : streak(state);
   if (code === 0) return { state: { ...next, state: 'asking' }, effect: { effect: 'ask' } };
-  if (code !== EXIT_CONFIGURATION) return waiting(next);
+  if (code !== EXIT_CONFIGURATION || lacks === true) return waiting(next);
   if (next.mended) return { state: { ...failed(next), state: 'failed' } };
   return { state: { ...failed(next), state: 'mending' }, effect: { effect: 'mend' } };
 }
@@ -132,8 +137,9 @@ function onEnded(state: LauncherState, event: LauncherEvent): Step {
     case 'asking asked':
       return event.event === 'asked' && event.handedOver ? spawning(streak(state)) : waiting(streak(state));
     case 'mending mended': {
-      const ok = event.event === 'mended' && event.ok;
-      return ok ? spawning({ ...streak(state), mended: true }) : { state: { ...streak(state), state: 'failed' } };
+      const { ok, lacks } = event.event === 'mended' ? event : { ok: false, lacks: false };
+      if (ok) return spawning({ ...streak(state), mended: true });
+      return lacks === true ? waiting(streak(state)) : { state: { ...streak(state), state: 'failed' } };
     }
     case 'waiting waited':
       return spawning(streak(state));
@@ -147,7 +153,11 @@ function onStarted(state: LauncherState, event: LauncherEvent): Step {
     return { state: { ...streak(state), state: 'running', pid: event.pid, since: event.at } };
   }
   const asked = state.state === 'starting' && state.asked;
-  return asked ? { state: { ...failed(streak(state)), state: 'failed' } } : waiting(streak(state));
+  if (!asked) return waiting(streak(state));
+  // Whoever asked hears of it, and asks again.
+  return event.event === 'not-spawned' && event.lacks === true
+    ? { state: idle }
+    : { state: { ...failed(streak(state)), state: 'failed' } };
 }
 
 /** The end of the effect that a stop cancelled, or of one that was quicker than the cancel. */

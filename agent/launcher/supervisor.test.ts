@@ -46,6 +46,7 @@ function world(changes: Partial<SupervisorPorts> = {}) {
     saveRecord: async (now) => {
       saved.push(now);
     },
+    lacks: () => false,
     ...changes,
   };
   const supervisor = new Supervisor(ports);
@@ -138,6 +139,41 @@ test('exit 78 twice: one doctor, then failed with the words of the last process'
   await reached('failed');
   assert.deepEqual(doctored, ['doctor']);
   assert.equal(supervisor.now.lastExit?.lastWords, 'ended with 78');
+});
+
+test('exit 78 on a full disk: no doctor, and another try after its wait until there is room', async () => {
+  let full = true;
+  const { supervisor, end, reached, doctored, clock } = world({ lacks: () => full });
+  await supervisor.start(order);
+  await new Promise(setImmediate);
+  end(101, 78);
+  await reached('waiting');
+  clock.advance(500);
+  await reached('running');
+  await new Promise(setImmediate);
+  end(102, 78);
+  await reached('waiting');
+  assert.deepEqual(doctored, []);
+  full = false;
+  clock.advance(1_000);
+  await reached('running');
+  await new Promise(setImmediate);
+  end(103, 78);
+  await reached('mending');
+});
+
+test('a start for which the machine has no room says so, and may be asked for again', async () => {
+  let full = true;
+  const none = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', errno: -28 });
+  const { supervisor } = world({
+    waitForFreeState: async () => {
+      if (full) throw none;
+    },
+  });
+  await assert.rejects(supervisor.start(order), { code: 'resource_exhausted', reason: 'disk_full' });
+  assert.equal(supervisor.now.state.state, 'idle');
+  full = false;
+  assert.equal(await supervisor.start(order), 101);
 });
 
 test('a doctor or a question that throws is an answer of its own kind, and the launcher goes on', async () => {

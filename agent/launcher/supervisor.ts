@@ -3,6 +3,7 @@ import { backoffMillis } from '@opencrane/kit/backoff.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { isAbort, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { isLackOfTheMachine } from '@opencrane/kit/system-error.ts';
 import { type EndPhase, type Hold, HoldWatch, requireHeld } from './hold.ts';
 import type { ProcessEnd, RunningProcess, StartOrder } from './openclaw-process.ts';
 import type { StartRecord } from './start-record.ts';
@@ -30,6 +31,8 @@ export interface SupervisorPorts {
   /** Ends the process and what it started, at once. */
   kill(pid: number): void;
   saveRecord(record: StartRecord): Promise<void>;
+  /** Whether a failure is the machine's: its disk is full, by these words or as it is now. */
+  lacks(words: string): boolean;
 }
 
 /** The parent of at most one OpenClaw. */
@@ -91,7 +94,7 @@ export class Supervisor {
     this.#dispatch({ event: 'start' });
     const { state } = await this.#until((now) => now.state.state !== 'starting');
     if (state.state === 'running') return state.pid;
-    if (state.state === 'failed' && this.#notSpawned !== undefined) throw this.#notSpawned;
+    if (this.#notSpawned !== undefined && state.state !== 'stopping') throw this.#notSpawned;
     throw new OpenCraneError('aborted', 'start_superseded', 'starting OpenClaw: it was stopped again meanwhile');
   }
 
@@ -190,7 +193,7 @@ export class Supervisor {
       this.#ports.log.error({ err: this.#notSpawned }, 'OpenClaw was not started');
       const words = this.#notSpawned.message;
       this.#change({ lastExit: { pid: 0, code: -1, signal: '', lastWords: words, restartRequested: false } });
-      return { event: 'not-spawned' };
+      return { event: 'not-spawned', lacks: isLackOfTheMachine(cause) || this.#ports.lacks(words) };
     }
   }
 
@@ -198,7 +201,8 @@ export class Supervisor {
     this.#ports.log.info({ pid, code: end.code, signal: end.signal }, 'OpenClaw ended');
     this.#process = undefined;
     this.#change({ lastExit: { ...end, pid, restartRequested: false } });
-    this.#dispatch({ event: 'exited', code: end.code, at: this.#ports.clock.monotonic() });
+    const lacks = end.code !== 0 && this.#ports.lacks(end.lastWords);
+    this.#dispatch({ event: 'exited', code: end.code, at: this.#ports.clock.monotonic(), lacks });
   }
 
   async #ask(order: StartOrder, signal: AbortSignal): Promise<LauncherEvent> {
@@ -218,11 +222,11 @@ export class Supervisor {
     try {
       const { ok, words } = await this.#ports.mend(order, signal);
       this.#ports.log.info({ ok, words: words.slice(-2_000) }, 'ran doctor');
-      return { event: 'mended', ok };
+      return { event: 'mended', ok, lacks: !ok && this.#ports.lacks(words) };
     } catch (cause) {
       if (isAbort(cause)) throw cause;
       this.#ports.log.warn({ why: messageOf(cause) }, 'doctor did not run');
-      return { event: 'mended', ok: false };
+      return { event: 'mended', ok: false, lacks: isLackOfTheMachine(cause) };
     }
   }
 

@@ -15,7 +15,7 @@ import { SmallDisk } from '../fixtures/small-disk.ts';
 import { commandBehaviours } from './command-behaviours.ts';
 import { drainBehaviours } from './drain-behaviours.ts';
 import { fileBehaviours } from './file-behaviours.ts';
-import { assertOutlivesFullDisk } from './full-disk-behaviours.ts';
+import { assertOutlivesFullDisk, assertStartsOnceThereIsRoom } from './full-disk-behaviours.ts';
 import { lookupBehaviours } from './lookup-behaviours.ts';
 import { patchBehaviours } from './patch-behaviours.ts';
 import { probeBehaviours } from './probe-behaviours.ts';
@@ -92,13 +92,19 @@ export function contractSuite(kind: OpenClawKind): void {
     );
   });
 
-  test(`OpenClaw, ${kind}: on a full disk it lives on, and turns end well when there is room`, {
-    timeout: MOST_MILLIS,
-  }, async (t) => {
-    const disk = SmallDisk.mount(300 * 1024 ** 2);
-    if ('skip' in disk) return t.skip(disk.skip);
-    t.after(() => disk.unmount());
-    await assertOutlivesFullDisk(kind, disk);
+  describe(`OpenClaw, ${kind}: a disk without room`, { concurrency: 2 }, () => {
+    const rows = {
+      'on a full disk it lives on, and turns end well when there is room': assertOutlivesFullDisk,
+      'a start on a full disk ends with 78, and begins when there is room': assertStartsOnceThereIsRoom,
+    };
+    for (const [reason, holds] of Object.entries(rows)) {
+      test(reason, { timeout: MOST_MILLIS }, async (t) => {
+        const disk = SmallDisk.mount(300 * 1024 ** 2);
+        if ('skip' in disk) return t.skip(disk.skip);
+        t.after(() => disk.unmount());
+        await holds(kind, disk);
+      });
+    }
   });
 
   describe(`OpenClaw, ${kind}: starts that are refused`, { concurrency: 2 }, () => {

@@ -68,20 +68,26 @@ class Gateway {
   }
 
   async start(): Promise<void> {
-    const beat = () => this.#prepared.database.heartbeat(this.#processInstanceId, this.#port);
     await this.#listen();
-    beat();
-    setInterval(beat, HEARTBEAT_MILLIS).unref();
+    this.#beat();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void this.#stop(signal));
     process.once('SIGUSR2', () => void this.#restart('SIGUSR2'));
     setTimeout(() => this.#serve(), SIDECARS_MILLIS);
+  }
+
+  /** Once it could not be written, the lease is renewed no more; the gateway serves on. */
+  #beat(): void {
+    const isKept = attempt('owner lease heartbeat stopped; process identity remains recorded', () =>
+      this.#prepared.database.heartbeat(this.#processInstanceId, this.#port),
+    );
+    if (isKept) setTimeout(() => this.#beat(), HEARTBEAT_MILLIS).unref();
   }
 
   #serve(): void {
     if (this.#stage !== 'starting') return; // told to stop meanwhile
     this.#stage = 'started';
     this.#config.watch();
-    keepLastGood(this.#place, this.#prepared.config);
+    attempt('the last good configuration is not kept', () => keepLastGood(this.#place, this.#prepared.config));
     log('gateway', 'ready');
   }
 
@@ -124,7 +130,7 @@ class Gateway {
     this.#stage = 'draining';
     log('gateway', `restarting: ${reason}`);
     await this.#drain();
-    this.#prepared.database.handOver(reason);
+    attempt('the restart is not handed over', () => this.#prepared.database.handOver(reason));
     this.#end();
   }
 
@@ -144,8 +150,8 @@ class Gateway {
   #end(): void {
     this.#config.stop();
     for (const session of this.#sessions) session.close(1012, 'service restart');
-    this.#prepared.database.release();
-    this.#prepared.lock.release();
+    attempt('the lease is not given back', () => this.#prepared.database.release());
+    attempt('the lock’s owner is not removed', () => this.#prepared.lock.release());
     log('shutdown', 'completed cleanly in 0ms');
     setImmediate(() => process.exit(0)); // the goodbyes are on their way
   }
@@ -156,6 +162,17 @@ function listening(server: Server, port: number): Promise<void> {
     server.once('error', (cause) => reject(new StartError(1, `Gateway failed to start: ${cause.message}`)));
     server.listen(port, '127.0.0.1', () => resolve());
   });
+}
+
+/** Does what a disk without room may refuse; whether it did. */
+function attempt(otherwise: string, work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (cause) {
+    log('gateway', `${otherwise}: ${cause}`);
+    return false;
+  }
 }
 
 function log(scope: string, words: string): void {

@@ -39,7 +39,15 @@ function orStartError<T>(work: () => T): T {
     return work();
   } catch (cause) {
     const isKnown = cause instanceof StateHeldError || cause instanceof NewerSchemaError;
-    throw new StartError(isKnown ? CONFIGURATION : 1, cause instanceof Error ? cause.message : String(cause));
+    const words = cause instanceof Error ? cause.message : String(cause);
+    // The real one takes a database that it cannot write to for one that is damaged.
+    if (/database or disk is full|ENOSPC/.test(words)) {
+      throw new StartError(
+        CONFIGURATION,
+        `Gateway failed to start: Doctor cannot repair this state: shared state database is unreadable: ${words}`,
+      );
+    }
+    throw new StartError(isKnown ? CONFIGURATION : 1, words);
   }
 }
 

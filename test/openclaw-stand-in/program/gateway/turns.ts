@@ -44,12 +44,14 @@ export class Turns {
     this.#interruption.abort();
   }
 
-  /** Begins one; said again under the same key it is the same one. */
+  /** Begins one; said again under the same key it is the same one. Throws, and begins none, when the message cannot be stored. */
   begin(session: string, message: string, key: string = randomUUID()): object {
     const known = this.#turns.get(key);
     if (known !== undefined) return { runId: key, status: known.end?.status ?? 'in_flight' };
+    this.#bootstrap(agentOf(session));
+    this.#add(session, key, 'user', message);
     this.#active += 1;
-    const turn: Turn = { ended: this.#take(session, message, key), end: undefined };
+    const turn: Turn = { ended: this.#take(session, key), end: undefined };
     this.#turns.set(key, turn);
     void turn.ended.then((end) => {
       turn.end = end;
@@ -72,20 +74,19 @@ export class Turns {
     return { sessionKey: session, messages, hasMore: false, totalMessages: messages.length };
   }
 
-  async #take(session: string, message: string, run: string): Promise<Ended> {
+  async #take(session: string, run: string): Promise<Ended> {
     try {
-      this.#bootstrap(agentOf(session));
-      const database = this.#database(session);
-      const add = (role: Message['role'], content: unknown) =>
-        database.add(fullKey(session), run, { role, content, timestamp: Date.now() });
-      add('user', message);
-      const said = database.newest(fullKey(session), 100);
+      const said = this.#database(session).newest(fullKey(session), 100);
       const text = await askModel(this.#ports.config(), said, this.#interruption.signal);
-      add('assistant', [{ type: 'text', text }]);
+      this.#add(session, run, 'assistant', [{ type: 'text', text }]);
       return { status: 'ok', endedAt: Date.now() };
     } catch (cause) {
       return { status: 'error', error: cause instanceof Error ? cause.message : String(cause), endedAt: Date.now() };
     }
+  }
+
+  #add(session: string, run: string, role: Message['role'], content: unknown): void {
+    this.#database(session).add(fullKey(session), run, { role, content, timestamp: Date.now() });
   }
 
   #database(session: string): AgentDatabase {

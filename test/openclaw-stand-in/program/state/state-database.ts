@@ -1,6 +1,6 @@
 /** `state/openclaw.sqlite`: OpenClaw's own database, with the parts of it that others see something of. */
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -61,6 +61,7 @@ export class StateDatabase {
     const file = join(folder, 'openclaw.sqlite');
     const isNew = !existsSync(file);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!isNew) stage(file, join(state, 'home', '.cache', 'openclaw'));
     const database = new DatabaseSync(file, { timeout: BUSY_MILLIS });
     const found = schemaVersion(database);
     if (found > stateSchema) {
@@ -139,6 +140,17 @@ export class StateDatabase {
 
   close(): void {
     this.#database.close();
+  }
+}
+
+/** The real one looks at a copy first; where there is no room for it, it does not start. */
+function stage(file: string, folder: string): void {
+  const copy = join(folder, `${randomUUID()}.sqlite`);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    copyFileSync(file, copy);
+  } finally {
+    rmSync(copy, { force: true });
   }
 }
 
