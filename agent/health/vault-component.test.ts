@@ -49,6 +49,13 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
       "the bucket has not answered since 00:00 UTC: the tenant serves on the coordinator's word, until 00:11 UTC at the latest; there is no snapshot yet",
   },
   {
+    reason: 'a loss is told with the two commands that end it',
+    seen: { ...kept(0), loss: { tenant: 'jente', lost: '120 of 130 files', last: 58, full: 57 } },
+    state: DEGRADED,
+    message:
+      'most of the state is gone since snapshot 58: 120 of 130 files; to go back: opencrane vault restore --tenant jente --snapshot 57 (snapshot 58 is later, and has less); if it was meant: opencrane vault snapshot --tenant jente --accept-loss',
+  },
+  {
     reason: 'while OpenClaw starts no snapshot is due, and there is nothing to complain about',
     seen: kept(25_000, '', [], 1_000),
     state: HEALTHY,

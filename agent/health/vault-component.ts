@@ -19,11 +19,23 @@ export type VaultSeen =
       readonly unread: readonly { readonly path: string; readonly why: string }[];
       /** Why pruning fails again and again; empty when it does not. */
       readonly pruneTrouble: string;
+      /** Set while most of what there was is gone from the newest snapshot. */
+      readonly loss?: LossSeen | undefined;
       /** Why some changes are only found by looking from time to time; undefined when all are heard of. */
       readonly unwatched?: string | undefined;
       /** Set while the tenant serves on the coordinator's word because its bucket is away (docs/fence.md). */
       readonly outage?: OutageSeen | undefined;
     };
+
+/** A loss, and the way back from it. */
+export type LossSeen = {
+  readonly tenant: string;
+  /** What is gone, in words. */
+  readonly lost: string;
+  /** Number of the last snapshot before it; and of the last one that had nearly everything, which may be an earlier one. */
+  readonly last: number;
+  readonly full: number;
+};
 
 /** An outage of the bucket. All in milliseconds; the moments since the epoch. */
 export type OutageSeen = {
@@ -46,7 +58,7 @@ const [NAMED, PATH_LENGTH, WHY_LENGTH] = [3, 80, 120];
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
-  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage } = seen;
+  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage, loss } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
   const isOutside = ({ path }: { readonly path: string }) => path.startsWith('/');
   const [outside, within] = [unread.filter(isOutside), unread.filter((one) => !isOutside(one))];
@@ -56,8 +68,14 @@ export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState
   const looking = unwatched === undefined ? '' : `changes are found by looking every few seconds: ${unwatched}`;
   const away = outage === undefined ? '' : awayMessage(outage);
   const behind = late && trouble && !away ? `${late}: ${trouble}` : late;
-  const message = [away, behind, missing, unprotected, growing, looking].filter((part) => part !== '').join('; ');
-  const isBad = overdueMillis >= LATE_MILLIS || unread.length > 0 || pruneTrouble !== '' || outage !== undefined;
+  const gone = loss === undefined ? '' : lossMessage(loss);
+  const message = [gone, away, behind, missing, unprotected, growing, looking].filter((part) => part !== '').join('; ');
+  const isBad =
+    overdueMillis >= LATE_MILLIS ||
+    unread.length > 0 ||
+    pruneTrouble !== '' ||
+    outage !== undefined ||
+    loss !== undefined;
   return { state: isBad ? ComponentState.DEGRADED : ComponentState.HEALTHY, message };
 }
 
@@ -67,6 +85,13 @@ function named(paths: readonly { readonly path: string; readonly why: string }[]
     .slice(0, NAMED)
     .map(({ path, why }) => `${shortText(path, PATH_LENGTH)} (${shortText(why, WHY_LENGTH)})`);
   return few.join(', ') + (paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '');
+}
+
+function lossMessage({ tenant, lost, last, full }: LossSeen): string {
+  const more = full === last ? '' : ` (snapshot ${last} is later, and has less)`;
+  const back = `opencrane vault restore --tenant ${tenant} --snapshot ${full}`;
+  const meant = `opencrane vault snapshot --tenant ${tenant} --accept-loss`;
+  return `most of the state is gone since snapshot ${last}: ${lost}; to go back: ${back}${more}; if it was meant: ${meant}`;
 }
 
 function awayMessage({ sinceAt, untilAt, newestAgeMillis }: OutageSeen): string {

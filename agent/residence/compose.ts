@@ -89,6 +89,7 @@ export async function composeResidence(around: ResidenceSurroundings): Promise<R
     log,
   });
   const residence = new Residence({
+    tenant: settings.tenant,
     bucket,
     keyFile: settings.keyFile,
     fence,

@@ -51,6 +51,7 @@ test('an idle tenant writes nothing but its lease, with a database open and file
     log,
   });
   const residence = new Residence({
+    tenant: 'jente',
     bucket,
     keyFile,
     fence,

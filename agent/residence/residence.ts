@@ -30,10 +30,12 @@ import { type SnapshotRequest, type SnapshotResult, Snapshotter } from '../vault
 import { createVault, type Vault } from '../vault/vault.ts';
 import type { AgentRecords } from './agent-records.ts';
 import { bringState } from './bring-state.ts';
+import { lossSeen } from './loss-seen.ts';
 import { outageSeen } from './outage-seen.ts';
 
 /** What living somewhere takes. */
 export type ResidencePorts = {
+  readonly tenant: string;
   readonly bucket: Bucket;
   readonly keyFile: string;
   readonly fence: Pick<
@@ -117,6 +119,7 @@ export class Residence implements Part {
       ...standing,
       trouble: trouble?.message ?? '',
       pruneTrouble: pruneTrouble(),
+      loss: lossSeen(snapshotter.newest?.watch, this.#ports.tenant),
       outage: outageSeen(fence.outage, snapshotter.newest?.takenAtMillis, clock.now()),
     };
   }

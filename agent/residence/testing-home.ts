@@ -134,6 +134,7 @@ export class TestAgent {
       onChange: () => () => {},
     };
     this.residence = new Residence({
+      tenant: 'jente',
       ...{ bucket: disk.bucket, keyFile, fence, onStep, clock, randomBytes, log, arbiter: this.arbiter },
       capture: new CheckpointCapture(),
       records: this.#records,

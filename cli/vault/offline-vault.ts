@@ -26,7 +26,7 @@ export function offlineVault(context: Context, way: Extract<Way, { readonly kind
   };
   return {
     list: (value) => ask({ case: 'list', value }, 'list'),
-    take: () => ask({ case: 'take', value: {} }, 'taken'),
+    take: (take) => ask({ case: 'take', value: take }, 'taken'),
     restore: (value) => ask({ case: 'restore', value }, 'restored'),
     verify: (value) => ask({ case: 'verify', value }, 'verified'),
     prune: (value) => ask({ case: 'prune', value }, 'pruned'),

@@ -27,7 +27,7 @@ export function onlineVault(context: Context, clients: Clients, tenant: string):
   };
   return {
     list: async (list) => given((await vault.listSnapshots({ tenant, list }, { signal })).list),
-    take: () => changing(async () => given((await vault.takeSnapshot({ tenant }, { signal })).taken)),
+    take: (take) => changing(async () => given((await vault.takeSnapshot({ tenant, take }, { signal })).taken)),
     restore: (restore) =>
       changing(async () => given((await vault.restoreVault({ tenant, restore }, { signal })).restored)),
     verify: (verify) => shown(async () => given((await vault.verifyVault({ tenant, verify }, { signal })).verified)),

@@ -8,12 +8,12 @@ export const snapshotTitles = ['SNAPSHOT', 'TAKEN', 'AGO', 'WHY', 'OPENCLAW', 'A
 
 /** A snapshot as a row of a table. `now` is the wall clock's time. */
 export function snapshotRow(snapshot: Snapshot, now: number): readonly TableCell[] {
-  const { sequence, takenAtMillis, reason, openclawVersion, addedBytes } = snapshot;
+  const { sequence, takenAtMillis, reason, openclawVersion, addedBytes, lost } = snapshot;
   return [
     sequence,
     formatTime(takenAtMillis),
     formatAgo(takenAtMillis, now),
-    reason,
+    lost === '' ? reason : `${reason}; LOST ${lost}`,
     openclawVersion || '-',
     formatBytes(addedBytes),
   ];

@@ -13,13 +13,14 @@ import type {
   SnapshotsPruned,
   SnapshotTaken,
   SnapshotVerified,
+  TakeSnapshotSchema,
   VerifySnapshotSchema,
 } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 
 /** What is asked of a vault. All but the list may take long: how far it is, is shown, and Ctrl-C ends the waiting. */
 export interface Vault {
   list(page: MessageInitShape<typeof ListSnapshotsSchema>): Promise<SnapshotList>;
-  take(): Promise<SnapshotTaken>;
+  take(how: MessageInitShape<typeof TakeSnapshotSchema>): Promise<SnapshotTaken>;
   restore(what: MessageInitShape<typeof RestoreSnapshotSchema>): Promise<SnapshotRestored>;
   verify(what: MessageInitShape<typeof VerifySnapshotSchema>): Promise<SnapshotVerified>;
   prune(how: MessageInitShape<typeof PruneSnapshotsSchema>): Promise<SnapshotsPruned>;

@@ -40,9 +40,12 @@ export function vaultService(parts: VaultServiceParts): ServiceImpl<typeof Vault
       return { list: await ask(parts, tenant, { case: 'list', value: list ?? {} }, 'list', signal) };
     },
 
-    async takeSnapshot({ tenant }, context) {
-      await record(parts, tenant, { actor: actorOf(context), action: 'vault.snapshot', summary: 'snapshot asked for' });
-      return { taken: await ask(parts, tenant, { case: 'take', value: {} }, 'taken', context.signal) };
+    async takeSnapshot({ tenant, take }, context) {
+      const summary = take?.acceptLoss
+        ? 'snapshot asked for; what is missing in it was meant to go'
+        : 'snapshot asked for';
+      await record(parts, tenant, { actor: actorOf(context), action: 'vault.snapshot', summary });
+      return { taken: await ask(parts, tenant, { case: 'take', value: take ?? {} }, 'taken', context.signal) };
     },
 
     async restoreVault({ tenant, restore }, context) {

@@ -97,6 +97,7 @@ export class VaultWorld {
       onChange: () => () => {},
     };
     return new Residence({
+      tenant: 'jente',
       bucket: this.bucket,
       keyFile: this.keyFile(key),
       fence: held,

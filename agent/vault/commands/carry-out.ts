@@ -18,6 +18,7 @@ import {
   SnapshotTakenSchema,
   type SnapshotVerified,
   SnapshotVerifiedSchema,
+  type TakeSnapshot,
   type VaultCommand,
   type VaultResult,
   VaultResultSchema,
@@ -54,7 +55,7 @@ export async function carryOutVaultCommand(
       case 'list':
         return { case: 'list', value: await list(command.value, ports, signal) };
       case 'take':
-        return { case: 'taken', value: await take(ports, signal) };
+        return { case: 'taken', value: await take(command.value, ports, signal) };
       case 'restore':
         return { case: 'restored', value: await restoreSnapshot(command.value, ports, signal) };
       case 'verify':
@@ -87,13 +88,17 @@ async function list(
   return create(SnapshotListSchema, { snapshots: described, more: snapshots.length > page.length, notStored: missing });
 }
 
-async function take({ vault, live }: VaultCommandPorts, signal: AbortSignal): Promise<SnapshotTaken> {
+async function take(
+  { acceptLoss }: TakeSnapshot,
+  { vault, live }: VaultCommandPorts,
+  signal: AbortSignal,
+): Promise<SnapshotTaken> {
   if (!live) {
     throw new OpenCraneError('failed_precondition', 'no_state', 'there is no state here to take a snapshot of', {
       mend: 'ask the tenant’s agent for it; what was written last is on its disk',
     });
   }
-  const taken = await live.takeSnapshot('request', signal);
+  const taken = await live.takeSnapshot(acceptLoss ? 'accept' : 'request', signal);
   const ref = taken ? manifestRef(taken.manifest) : (await readHead(vault, signal))?.newest;
   const snapshot = ref && { snapshot: await describeSnapshot(vault, ref, signal) };
   return create(SnapshotTakenSchema, { ...snapshot, unchanged: taken === undefined });

@@ -4,6 +4,7 @@ import { type Snapshot, SnapshotSchema } from '@opencrane/proto/opencrane/v1/vau
 import { readHead } from '../format/head.ts';
 import { readSummary } from '../format/manifest.ts';
 import type { ManifestRef } from '../format/object-ids.ts';
+import { lossInWords } from '../loss/loss-watch.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
 import { unlessUnreadable } from '../unreadable.ts';
 import type { Vault } from '../vault.ts';
@@ -26,11 +27,12 @@ export async function describeSnapshots(
       vault.bucket.info(name, signal),
     ]);
     if (!summary) return create(SnapshotSchema, told);
-    const { reason, openclawVersion, epoch, packedBytes } = summary;
+    const { reason, openclawVersion, epoch, packedBytes, watch } = summary;
     const addedBytes = BigInt(packedBytes + (object?.bytes ?? 0));
     return create(SnapshotSchema, {
       ...told,
       ...{ reason, openclawVersion: openclawVersion ?? '', epoch: BigInt(epoch), addedBytes },
+      lost: watch?.loss ? lossInWords(watch.loss) : '',
     });
   });
 }

@@ -64,7 +64,7 @@ export async function restoreInPlace(
     const { downtimeMillis } = await live.replaceState(exchange, signal);
     stage = 'live';
     await swap.clear().catch(leaveIt(ports));
-    await storeWhatIsLive(live, signal);
+    await storeWhatIsLive(live, path === '' ? 'restore' : 'request', signal);
     return { ...restored, downtimeMillis, before };
   } catch (cause) {
     throw await afterFailure(stage, swap, live, cause, signal);
@@ -162,9 +162,10 @@ async function undone(swap: StateSwap, live: LiveState, cause: unknown): Promise
   });
 }
 
-async function storeWhatIsLive(live: LiveState, signal: AbortSignal): Promise<void> {
+/** A part that was brought back says nothing about the rest: `restore` would (loss/loss-watch.ts). */
+async function storeWhatIsLive(live: LiveState, reason: 'restore' | 'request', signal: AbortSignal): Promise<void> {
   try {
-    await live.takeSnapshot('restore', signal);
+    await live.takeSnapshot(reason, signal);
   } catch (cause) {
     const { code, reason, message, mend } = toOpenCraneError(cause, 'taking a snapshot');
     const what = `the state was brought back and OpenClaw runs on it, but that is not in the bucket yet: ${message}`;

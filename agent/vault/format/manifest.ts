@@ -24,7 +24,7 @@ const PREFIX_BYTES = HEADER_BYTES + 4;
 const SUMMARY_READ_BYTES = 4096;
 
 /** Why a snapshot was taken. */
-const snapshotReasons = ['change', 'upgrade', 'drain', 'request', 'restore'] as const;
+const snapshotReasons = ['change', 'upgrade', 'drain', 'request', 'restore', 'accept'] as const;
 /** Why a snapshot was taken. */
 export type SnapshotReason = (typeof snapshotReasons)[number];
 
@@ -33,6 +33,15 @@ const manifestName = z
   .string()
   .transform(parseObjectName)
   .refine((name) => manifestRef(name) !== undefined);
+
+const content = z.strictObject({ files: count, databases: count, openclaw: z.boolean() });
+const lossWatch = z.strictObject({
+  full: manifestName,
+  best: content,
+  since: count,
+  before: content.nullable(),
+  loss: z.strictObject({ last: manifestName, had: content, has: content }).nullable(),
+});
 
 const summarySchema = z.strictObject({
   format: z.literal(FORMAT),
@@ -54,6 +63,8 @@ const summarySchema = z.strictObject({
   /** Content that the vault did not have, before packing; and the length of the packs written for it. */
   changedBytes: count,
   packedBytes: count,
+  /** Whether most of what there was is gone (loss/loss-watch.ts); not in manifests of earlier agents. */
+  watch: lossWatch.optional(),
   /** Length of frame 1. */
   packsBytes: count,
   /** Length of the rows, before packing. */

@@ -107,8 +107,18 @@ async function copyAfter(
   const ref = newManifestRef(facts, vault.random);
   const { rows, packs } = describeFull(tree, { set: new Map(), removed: new Set() }, tree.packs.count);
   const size = { ...measure(tree.entries), changedBytes: 0, packedBytes: 0 };
-  const { openclawVersion } = summary;
-  const about = { ...facts, ...size, parent: of.name, base: null, epoch, reason: 'restore', openclawVersion } as const;
+  const { openclawVersion, watch } = summary;
+  const kept = watch && { watch }; // it says nothing about a loss
+  const about = {
+    ...facts,
+    ...kept,
+    ...size,
+    parent: of.name,
+    base: null,
+    epoch,
+    reason: 'restore',
+    openclawVersion,
+  } as const;
   const object = await sealManifest(vault, ref, about, rows, packs);
   assertHeld();
   await createManifest(vault, ref, object, signal);

@@ -13,6 +13,7 @@ import type { ObjectName } from '../../bucket/bucket.ts';
 import { placeOf, prefixes } from '../../bucket/layout.ts';
 import { checkedHead } from '../format/head.ts';
 import { type ManifestRef, manifestRef } from '../format/object-ids.ts';
+import { watchedBy } from '../loss/watched-by.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
 import type { Vault } from '../vault.ts';
 import { NamedPacks } from './named-packs.ts';
@@ -85,7 +86,8 @@ export class Pruner {
   async #prune(request: PruneRequest, ports: PrunePorts, signal: AbortSignal): Promise<Pruned> {
     const head = await checkedHead(this.#vault, signal);
     if (!head?.newest) return { snapshots: 0, objects: 0, bytes: 0, keptSnapshots: 0, unreadable: [] };
-    const plan = await this.#plan(head.newest, request, ports, signal);
+    const pinned = request.pinned.union(await watchedBy(this.#vault, head.newest, signal));
+    const plan = await this.#plan(head.newest, { ...request, pinned }, ports, signal);
     await ports.onStep('prune:planned');
     if (!request.dryRun) {
       const onWait = (what: string) => ports.report('wait', what);

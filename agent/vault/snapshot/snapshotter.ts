@@ -147,7 +147,7 @@ export class Snapshotter {
       await onStep('snapshot:packs');
       const { unsteady, unread } = gathered;
       const { packedBytes } = writer;
-      if (!isWorthStoring(gathered, request)) {
+      if (!isWorthStoring(gathered, request) && !this.#endsLoss(request)) {
         isStored = true; // in the snapshot before
         this.#unread = unread;
         await this.#remember(gathered, gathered.change.set);
@@ -179,6 +179,12 @@ export class Snapshotter {
     } finally {
       await captures.release(isStored);
     }
+  }
+
+  /** A person's word on a loss is stored, too, where nothing else has changed. */
+  #endsLoss({ reason }: SnapshotRequest): boolean {
+    const isLossy = (this.newest?.watch?.loss ?? null) !== null;
+    return isLossy && (reason === 'restore' || reason === 'accept');
   }
 
   #isPostponed(gathered: Gathered, { reason, postpone }: SnapshotRequest): boolean {

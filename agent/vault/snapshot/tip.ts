@@ -8,6 +8,8 @@ import { adoptHead, type Head, moveHead, rereadHead } from '../format/head.ts';
 import { createManifest, type Summary, sealManifest } from '../format/manifest.ts';
 import type { TreeRow } from '../format/manifest-body.ts';
 import { type ManifestRef, newManifestRef } from '../format/object-ids.ts';
+import { contentOf } from '../loss/content.ts';
+import { beginWatch, type LossWatch, nextWatch } from '../loss/loss-watch.ts';
 import { describeDelta, describeFull } from '../tree/describe-tree.ts';
 import { type LoadedSnapshot, loadSnapshot, type OnRow } from '../tree/load-chain.ts';
 import {
@@ -127,7 +129,18 @@ export class Tip {
     return {
       ...{ sequence, depth, parent: newest?.ref.name ?? null, base, takenAtMillis, epoch: this.#head.epoch },
       ...{ reason, openclawVersion, ...measure(entriesAfter(this.#tree, change)), changedBytes, packedBytes },
+      watch: this.#watch(ref, change, reason),
     };
+  }
+
+  /** A person who brings a whole snapshot back, or says that a loss was meant, is content with what is there then. */
+  #watch({ name, takenAtMillis }: ManifestRef, change: TreeChange, reason: Summary['reason']): LossWatch {
+    const counted = { name, takenAtMillis, content: contentOf(entriesAfter(this.#tree, change)) };
+    const newest = this.#newest;
+    if (newest === undefined || reason === 'restore' || reason === 'accept') return beginWatch(counted);
+    const { ref, summary, tree } = newest;
+    const watch = summary.watch ?? beginWatch({ ...ref, content: contentOf(tree.entries) });
+    return nextWatch(watch, ref.name, counted);
   }
 }
 

@@ -15,17 +15,27 @@ export const vaultSnapshot = command({
   verb: 'snapshot',
   summary: "take a snapshot of a tenant's state now, and wait until it is in the bucket",
   arguments: [],
-  options: wayOptions,
+  options: [
+    ...wayOptions,
+    {
+      flags: '--accept-loss',
+      summary: 'what is missing in it was meant to go: see the health of a tenant that lost most',
+    },
+  ],
   examples: [
     { command: 'opencrane vault snapshot --tenant jente', shows: 'returns when it is in the bucket' },
     { command: 'opencrane vault snapshot --tenant jente --json', shows: 'its number, for a script' },
+    {
+      command: 'opencrane vault snapshot --tenant jente --accept-loss',
+      shows: 'most of the state was removed on purpose: says so, and the vault is healthy again',
+    },
   ],
-  input: z.object(wayShape),
-  async run(context, typed) {
+  input: z.object({ ...wayShape, acceptLoss: z.boolean().default(false) }),
+  async run(context, { acceptLoss, ...typed }) {
     const { output } = context;
     const way = readWay(typed);
     if (way.kind === 'bucket') throw withoutState();
-    const taken = await (await openVault(context, way)).take();
+    const taken = await (await openVault(context, way)).take({ acceptLoss });
     const { snapshot, unchanged } = taken;
     const what = unchanged
       ? `nothing has changed since ${snapshotText(snapshot)}`
