@@ -13,7 +13,7 @@ import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import JSON5 from 'json5';
 import { z } from 'zod';
 import type { TenantFolders } from '../folders.ts';
-import { writeIntoState } from '../write-into-state.ts';
+import { readInState, removeInState, writeInState } from '../in-state.ts';
 
 /** OpenClaw's configuration file as found. */
 export type LiveFile =
@@ -100,7 +100,8 @@ export class ConfigFiles {
   }
 
   async removeAttempt(): Promise<void> {
-    for (const folder of [this.#inState, this.folder]) await rm(join(folder, 'attempt.json'), { force: true });
+    await removeInState(join(this.#inState, 'attempt.json'));
+    await rm(this.#at('attempt.json'), { force: true });
   }
 
   /** The whole file as it was when it last served; what is the user's in it is not lost when the live one breaks. */
@@ -148,12 +149,12 @@ export class ConfigFiles {
 
   /** What is no record there is taken for none: it is the tenant's folder, and comes and goes with the state. */
   async #readInState<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
-    const text = await readFileIfExists(join(this.#inState, name));
+    const text = await readInState(join(this.#inState, name));
     return text === undefined ? undefined : schema.safeParse(parseOrUndefined(text)).data;
   }
 
   #writeInState(name: string, record: object): Promise<void> {
-    return writeIntoState(join(this.#inState, name), recordText(record));
+    return writeInState(join(this.#inState, name), recordText(record));
   }
 
   async #readRecord<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {

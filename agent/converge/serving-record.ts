@@ -7,7 +7,7 @@ import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-fil
 import { type Digest, parseDigest } from '@opencrane/kit/digest.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { z } from 'zod';
-import { writeIntoState } from '../write-into-state.ts';
+import { readInState, writeInState } from '../in-state.ts';
 
 const digest = z.string().transform((text) => parseDigest(text));
 const revision = z.string().regex(/^\d+$/).transform(BigInt);
@@ -76,7 +76,7 @@ export class ServingRecordFile {
    */
   async takeOver(managed: Digest | undefined): Promise<void> {
     if (this.#current.runtime !== undefined) return;
-    const copy = await readRecord(this.#paths.servingCopy).catch(() => undefined); // a tenant's file: it must keep nobody from moving in
+    const copy = parseCopy(await readInState(this.#paths.servingCopy));
     if (copy?.runtime === undefined) return;
     const { config, ...others } = copy;
     await this.update({ ...others, ...(config !== undefined && config.digest === managed && { config }) });
@@ -84,7 +84,7 @@ export class ServingRecordFile {
 
   /** Brings the state's copy up to date, as after the state was exchanged. */
   async copyIntoState(): Promise<void> {
-    if (this.#current.runtime !== undefined) await writeIntoState(this.#paths.servingCopy, textOf(this.#current));
+    if (this.#current.runtime !== undefined) await writeInState(this.#paths.servingCopy, textOf(this.#current));
   }
 
   get current(): ServingRecord {
@@ -117,5 +117,14 @@ async function readRecord(path: string): Promise<ServingRecord | undefined> {
       field: path,
       mend: 'remove the file: the agent then takes everything from the coordinator anew',
     });
+  }
+}
+
+/** A tenant's file: what is no record there must keep nobody from moving in. */
+function parseCopy(text: string | undefined): ServingRecord | undefined {
+  try {
+    return text === undefined ? undefined : schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }

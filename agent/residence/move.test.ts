@@ -170,6 +170,20 @@ for (const [reason, spoil] of [
   });
 }
 
+test('a file where the agent keeps its records in the state keeps OpenClaw from no start', async () => {
+  const disk = new TestDisk();
+  disk.write('who', 'one');
+  const agent = await TestAgent.on(disk);
+  await agent.boot();
+  await serve(agent, '2026.8.2', { a: 1 });
+  rmSync(disk.folders.inState, { recursive: true });
+  disk.write('.opencrane', 'mine');
+  await serve(agent, '2026.9.6', { a: 2 });
+  assert.match(disk.read('.opencrane/serving.json') ?? '', /2026\.9\.6/);
+  await agent.config.removeAttempt();
+  await end(agent, disk);
+});
+
 function ofVersion(version: string) {
   return { version, bundleDigest: digestOf(version), directory: `/${version}` };
 }

@@ -10,7 +10,7 @@ import { systemCode } from '@opencrane/kit/errors.ts';
 import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { z } from 'zod';
 import { discard } from '../beside-state.ts';
-import { writeIntoState } from '../write-into-state.ts';
+import { readInState, writeInState } from '../in-state.ts';
 
 const schema = z.object({
   /** Also a file's name. */
@@ -73,7 +73,7 @@ export class KeptStates {
 
   /** Takes over those that the copy has and this disk has not. */
   async takeOver(): Promise<void> {
-    const text = await readFileIfExists(this.#ports.copy);
+    const text = await readInState(this.#ports.copy);
     const copied = text === undefined ? undefined : parseRecord(z.array(schema), text);
     for (const kept of copied ?? []) if ((await this.#read(kept.id)) === undefined) await this.#write(kept);
     if (copied !== undefined) await this.prune();
@@ -82,7 +82,7 @@ export class KeptStates {
   /** Brings the state's copy up to date, as after the state was exchanged. */
   async copyIntoState(): Promise<void> {
     const records = await this.list();
-    if (records.length > 0) await writeIntoState(this.#ports.copy, JSON.stringify(records));
+    if (records.length > 0) await writeInState(this.#ports.copy, JSON.stringify(records));
   }
 
   /** Puts a kept state in the place of the one at `state`, which nobody writes. Safe to call again after a crash anywhere. */
