@@ -104,6 +104,12 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
     message: 'changes are found by looking every few seconds: all inotify instances are in use',
   },
   {
+    reason: 'what a restore could not bring back as it was is told, and is no complaint',
+    seen: { ...kept(0), notes: ['1 of 2 hard links are copies', 'times are less exact'] },
+    state: HEALTHY,
+    message: '1 of 2 hard links are copies; times are less exact',
+  },
+  {
     reason: 'a lease that another holds is waited for',
     seen: { state: 'waiting', why: 'host-a writes' },
     state: STARTING,

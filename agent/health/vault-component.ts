@@ -23,6 +23,8 @@ export type VaultSeen =
       readonly loss?: LossSeen | undefined;
       /** Why some changes are only found by looking from time to time; undefined when all are heard of. */
       readonly unwatched?: string | undefined;
+      /** What is not as it was since the state was brought back to this disk, in words. */
+      readonly notes?: readonly string[];
       /** Set while the tenant serves on the coordinator's word because its bucket is away (docs/fence.md). */
       readonly outage?: OutageSeen | undefined;
     };
@@ -58,7 +60,7 @@ const [NAMED, PATH_LENGTH, WHY_LENGTH] = [3, 80, 120];
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
-  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage, loss } = seen;
+  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage, loss, notes = [] } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
   const isOutside = ({ path }: { readonly path: string }) => path.startsWith('/');
   const [outside, within] = [unread.filter(isOutside), unread.filter((one) => !isOutside(one))];
@@ -69,7 +71,9 @@ export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState
   const away = outage === undefined ? '' : awayMessage(outage);
   const behind = late && trouble && !away ? `${late}: ${trouble}` : late;
   const gone = loss === undefined ? '' : lossMessage(loss);
-  const message = [gone, away, behind, missing, unprotected, growing, looking].filter((part) => part !== '').join('; ');
+  const message = [gone, away, behind, missing, unprotected, growing, looking, ...notes]
+    .filter((part) => part !== '')
+    .join('; ');
   const isBad =
     overdueMillis >= LATE_MILLIS ||
     unread.length > 0 ||

@@ -28,14 +28,14 @@ type BringPorts = {
 
 type Snapshot = Parameters<typeof restore>[1]['snapshot'];
 
-/** Brings it. `onRestoring` is told when it comes from the vault. Cut off at any step, it goes on when called again. */
+/** Brings it; says in words what is not as it was. `onRestoring` is told when it comes from the vault. Cut off at any step, it goes on when called again. */
 export async function bringState(
   ports: BringPorts,
   vault: Vault,
   epoch: number,
   onRestoring: () => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { folders, fence, onStep } = ports;
   const head = await checkedHead(vault, signal);
   await undoCutOff(folders.state); // of an upgrade that goes on later
@@ -57,13 +57,14 @@ export async function bringState(
   fence.assertHeld();
   const { newest } = await adoptHead(vault, epoch, signal);
   await onStep('boot:adopted');
-  if (!restoring || newest === undefined) return;
+  if (!restoring || newest === undefined) return [];
   onRestoring();
   await clearPlace(ports, aside);
   await remember({ restoring, aside: true });
-  await restoreNewest(ports, vault, newest, signal);
+  const notes = await restoreNewest(ports, vault, newest, signal);
   await remember({ restoring: false, aside: false });
   await onStep('boot:restored');
+  return notes;
 }
 
 /** A disk that wrote under this very epoch knows more than the snapshot that it lost its state for. */
@@ -87,10 +88,12 @@ async function restoreNewest(
   vault: Vault,
   snapshot: Snapshot,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const onProgress = (done: number, total: number) => report('restore', 'bringing the state back', done, total);
-  const { seen } = await restore(vault, { snapshot, target: folders.state }, { clock, onStep, onProgress }, signal);
+  const request = { snapshot, target: folders.state };
+  const { seen, notes } = await restore(vault, request, { clock, onStep, onProgress }, signal);
   if (seen) await new SeenLog(folders.seenLog, vault.keys.vaultId, folders.state).write(seen);
+  return notes;
 }
 
 function hasEntries(folder: string): boolean {

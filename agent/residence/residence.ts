@@ -73,6 +73,8 @@ type Home = {
   readonly pruner: Pruner;
   readonly snapshotter: Snapshotter;
   readonly snapshots: SnapshotLoop;
+  /** What is not as it was since the state was brought back, in words. */
+  readonly notes: readonly string[];
 };
 
 const RETRY = { firstMillis: 500, maxMillis: 10_000 };
@@ -112,7 +114,7 @@ export class Residence implements Part {
   get seen(): VaultSeen {
     if (this.#home === undefined) return this.#seen;
     const { fence, pruneTrouble, clock } = this.#ports;
-    const { snapshots, snapshotter } = this.#home;
+    const { snapshots, snapshotter, notes } = this.#home;
     const { trouble, ...standing } = snapshots.standing;
     return {
       state: 'kept',
@@ -120,6 +122,7 @@ export class Residence implements Part {
       trouble: trouble?.message ?? '',
       pruneTrouble: pruneTrouble(),
       loss: lossSeen(snapshotter.newest?.watch, this.#ports.tenant),
+      notes,
       outage: outageSeen(fence.outage, snapshotter.newest?.takenAtMillis, clock.now()),
     };
   }
@@ -203,12 +206,15 @@ export class Residence implements Part {
     const vault = await createVault(bucket, await readTenantKey(keyFile), randomBytes, signal);
     const pruner = new Pruner(vault, this.#ports.arbiter);
     const bringPorts = { ...this.#ports, forgetOld: () => records.forget() };
-    await pruner.reading(() => bringState(bringPorts, vault, epoch, () => this.#tell({ state: 'restoring' }), signal));
+    const notes = await pruner.reading(() =>
+      bringState(bringPorts, vault, epoch, () => this.#tell({ state: 'restoring' }), signal),
+    );
+    if (notes.length > 0) this.#ports.log.warn({ notes }, 'the state was brought back, but not all as it was');
     await records.takeOver();
     const snapshotter = await this.#openSnapshots(vault, epoch, signal);
     const snapshots = this.#follow(snapshotter);
     snapshots.start();
-    return { vault, pruner, snapshotter, snapshots };
+    return { vault, pruner, snapshotter, snapshots, notes };
   }
 
   #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {

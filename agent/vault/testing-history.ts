@@ -24,7 +24,7 @@ import {
   temporaryFolder,
   tenantKey,
 } from './testing.ts';
-import { isFile } from './tree/entries.ts';
+import { firstNameOf, isFile } from './tree/entries.ts';
 import { loadSnapshot } from './tree/load-chain.ts';
 import type { TreeIndex } from './tree/tree-index.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -174,6 +174,12 @@ export class History<Place extends Bucket = MemoryBucket> {
   }
 }
 
+function oneOf(path: string, { entries }: TreeIndex): string {
+  const first = firstNameOf(entries.get(path)) ?? path;
+  const others = [...entries.keys()].filter((name) => firstNameOf(entries.get(name)) === first).sort();
+  return others.length === 0 ? '' : `, one of ${[first, ...others].join(' ')}`;
+}
+
 /** What is in a tree, as `listTree` has it. */
 async function listContent(vault: Vault, tree: TreeIndex): Promise<string[]> {
   const files = [...tree.entries].flatMap(([path, entry]) => (isFile(entry) ? [{ path, entry }] : []));
@@ -190,11 +196,11 @@ async function listContent(vault: Vault, tree: TreeIndex): Promise<string[]> {
     const digest = createHash('sha256')
       .update(contents[at] ?? '')
       .digest('hex');
-    return `${path} file ${entry.mode.toString(8)} ${digest}`;
+    return `${path} file ${entry.mode.toString(8)} ${digest}${oneOf(path, tree)}`;
   });
   for (const [path, entry] of tree.entries) {
     if (entry.kind === 'folder') listed.push(`${path} folder ${entry.mode.toString(8)}`);
-    if (entry.kind === 'link') listed.push(`${path} link to ${entry.target}`);
+    if (entry.kind === 'link') listed.push(`${path} link to ${entry.target}${oneOf(path, tree)}`);
   }
   return listed.sort();
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {
+  type BigIntStats,
   existsSync,
   lstatSync,
   mkdtempSync,
@@ -9,7 +10,6 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
-  type Stats,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -185,53 +185,64 @@ export function temporaryFolder(): { readonly path: string; readonly remove: () 
  * What a snapshot keeps of an entry. The times of a database and of its folder also change with reading it, since SQLite
  * makes and removes files beside it, so they are none.
  */
-export type Listed = { readonly what: string; readonly modifiedMillis: number | undefined };
+export type Listed = { readonly what: string; readonly modifiedNs: bigint | undefined };
 
 const MAGIC = 'SQLite format 3\0';
 
 /** Everything below a folder, by path. */
 export function listTree(root: string): Map<string, Listed> {
   const listed = new Map<string, Listed>();
-  listFolder(Buffer.from(root), '', listed);
+  const inodes = new Map<string, string[]>();
+  listFolder(Buffer.from(root), '', listed, inodes);
+  for (const names of inodes.values()) {
+    if (names.length < 2) continue;
+    for (const name of names) {
+      const { what, modifiedNs } = listed.get(name) ?? assert.fail(`${name} is listed`);
+      listed.set(name, { what: `${what}, one of ${names.join(' ')}`, modifiedNs });
+    }
+  }
   return listed;
 }
 
-/** Asserts that two trees are the same. Node sets times as a number of seconds, so they may be off by a microsecond. */
+/** Asserts that two trees are the same, times to the nanosecond. */
 export function assertSameTree(actual: ReadonlyMap<string, Listed>, expected: ReadonlyMap<string, Listed>): void {
   const plain = (tree: ReadonlyMap<string, Listed>) => [...tree].map(([path, { what }]) => `${path} ${what}`).sort();
   assert.deepEqual(plain(actual), plain(expected));
-  for (const [path, { modifiedMillis }] of actual) {
-    const other = expected.get(path)?.modifiedMillis;
-    const off = modifiedMillis === undefined || other === undefined ? 0 : Math.abs(modifiedMillis - other);
-    assert.ok(off < 0.002, `the time of ${path} is off by ${off} ms`);
+  for (const [path, { modifiedNs }] of actual) {
+    const other = expected.get(path)?.modifiedNs;
+    if (modifiedNs !== undefined && other !== undefined) assert.equal(modifiedNs, other, `the time of ${path}`);
   }
 }
 
-function listFolder(folder: Buffer, path: string, listed: Map<string, Listed>): void {
-  const { mode, mtimeMs } = lstatSync(folder);
+function listFolder(folder: Buffer, path: string, listed: Map<string, Listed>, inodes: Map<string, string[]>): void {
+  const { mode, mtimeNs } = lstatSync(folder, { bigint: true });
   const names = readdirSync(folder, { encoding: 'buffer' }).sort(Buffer.compare);
   let isQuiet = true;
   for (const name of names) {
     const full = Buffer.concat([folder, Buffer.from('/'), name]);
     const inside = path === '' ? name.toString('latin1') : `${path}/${name.toString('latin1')}`;
-    const stats = lstatSync(full);
+    const stats = lstatSync(full, { bigint: true });
     const isDatabase = stats.isFile() && readFileSync(full).toString('latin1', 0, MAGIC.length) === MAGIC;
     isQuiet &&= !isDatabase;
-    if (stats.isDirectory()) listFolder(full, inside, listed);
-    else listed.set(inside, { what: whatIs(full, stats), modifiedMillis: isDatabase ? undefined : stats.mtimeMs });
+    if (stats.isDirectory()) listFolder(full, inside, listed, inodes);
+    else {
+      listed.set(inside, { what: whatIs(full, stats), modifiedNs: isDatabase ? undefined : stats.mtimeNs });
+      const inode = `${stats.dev}:${stats.ino}`;
+      inodes.set(inode, [...(inodes.get(inode) ?? []), inside]);
+    }
   }
-  listed.set(path, { what: `folder ${bits(mode)}`, modifiedMillis: isQuiet ? mtimeMs : undefined });
+  listed.set(path, { what: `folder ${bits(mode)}`, modifiedNs: isQuiet ? mtimeNs : undefined });
 }
 
-function whatIs(path: Buffer, stats: Stats): string {
+function whatIs(path: Buffer, stats: BigIntStats): string {
   if (stats.isSymbolicLink()) return `link to ${readlinkSync(path, 'latin1')}`;
   return stats.isFile()
     ? `file ${bits(stats.mode)} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`
     : 'other';
 }
 
-function bits(mode: number): string {
-  return (mode & 0o7777).toString(8);
+function bits(mode: bigint): string {
+  return (mode & 0o7777n).toString(8);
 }
 
 async function gather(body: Body): Promise<Uint8Array> {

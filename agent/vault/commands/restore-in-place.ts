@@ -22,6 +22,8 @@ export type RestoredInPlace = {
   readonly snapshot: ManifestRef;
   readonly files: number;
   readonly bytes: number;
+  /** What is not as it was, in words. */
+  readonly notes: readonly string[];
   readonly downtimeMillis: number;
   /** The snapshot of what was replaced. */
   readonly before: ManifestRef | undefined;
@@ -105,12 +107,12 @@ async function restoreBeside(
   swap: StateSwap,
   { vault, clock, onStep, report }: VaultCommandPorts,
   signal: AbortSignal,
-): Promise<Pick<RestoredInPlace, 'snapshot' | 'files' | 'bytes'>> {
+): Promise<Pick<RestoredInPlace, 'snapshot' | 'files' | 'bytes' | 'notes'>> {
   if (path !== '') await refuseFile(vault, snapshot, path, signal);
   const onProgress = (done: number, total: number) => report('restore', 'restoring beside the state', done, total);
   const request = { snapshot, target: swap.broughtBack, ...(path === '' ? {} : { path }) };
-  const { files, bytes } = await restore(vault, request, { clock, onStep, onProgress }, signal);
-  return { snapshot, files, bytes };
+  const { files, bytes, notes } = await restore(vault, request, { clock, onStep, onProgress }, signal);
+  return { snapshot, files, bytes, notes };
 }
 
 /** A database has files beside it that belong to what is replaced. */

@@ -36,12 +36,13 @@ async function inPlace(
   const { vault, live } = ports;
   if (!live) throw noState();
   const restored = await restoreInPlace(choose, path, live, ports, signal);
-  const { snapshot, before, files, bytes, downtimeMillis } = restored;
+  const { snapshot, before, files, bytes, notes, downtimeMillis } = restored;
   return create(SnapshotRestoredSchema, {
     snapshot: await describeSnapshot(vault, snapshot, signal),
     folder: live.folder,
     files: BigInt(files),
     bytes: BigInt(bytes),
+    notes: [...notes],
     downtimeMillis: BigInt(Math.round(downtimeMillis)),
     ...(before && { before: await describeSnapshot(vault, before, signal) }),
   });
@@ -60,12 +61,13 @@ async function beside(
   return pruner.reading(async () => {
     const snapshot = await choose();
     const request = { snapshot, target, ...(path === '' ? {} : { path }) };
-    const { files, bytes } = await restore(vault, request, { clock, onStep, onProgress }, signal);
+    const { files, bytes, notes } = await restore(vault, request, { clock, onStep, onProgress }, signal);
     return create(SnapshotRestoredSchema, {
       snapshot: await describeSnapshot(vault, snapshot, signal),
       folder: target,
       files: BigInt(files),
       bytes: BigInt(bytes),
+      notes: [...notes],
     });
   });
 }

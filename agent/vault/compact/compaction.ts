@@ -7,7 +7,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { PackId } from '../../bucket/layout.ts';
 import { isFile } from '../tree/entries.ts';
-import { entriesAfter, type TreeChange } from '../tree/tree-index.ts';
+import { entriesAfter, Renumbering, type TreeChange } from '../tree/tree-index.ts';
 import { choosePacks } from './choose-packs.ts';
 import { type MovePorts, moveChunks, WriteFailure } from './move-chunks.ts';
 import { neededChunks, packUses } from './needed-chunks.ts';
@@ -63,9 +63,10 @@ export class Compaction {
 
 function withMoved({ tree, change }: CompactPorts, moved: ReadonlyMap<number, number>): TreeChange {
   const set = new Map(change.set);
+  const renumbered = new Renumbering((chunk) => moved.get(chunk) ?? chunk);
   for (const [path, entry] of entriesAfter(tree, change)) {
     if (!isFile(entry) || !entry.chunks.some((chunk) => moved.has(chunk))) continue;
-    set.set(path, { ...entry, chunks: entry.chunks.map((chunk) => moved.get(chunk) ?? chunk) });
+    set.set(path, renumbered.of(entry));
   }
   return { set, removed: change.removed };
 }

@@ -4,7 +4,7 @@ import { NAME_BYTES } from '../keys/vault-keys.ts';
 import type { Entry } from '../tree/entries.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 
-/** An entry, without its content. `print` is the same for the same content, mode and kind. */
+/** An entry, without its content. `print` is the same for the same content, mode, kind and other names. */
 export type Fingerprint = { readonly print: string; readonly bytes: number };
 
 /** The fingerprints of a tree's entries, by path. Chunks have equal names when, and only when, they are equal. */
@@ -16,7 +16,8 @@ export function fingerprintsOf(tree: TreeIndex): Map<string, Fingerprint> {
 
 function fingerprint({ chunks }: TreeIndex, entry: Entry): Fingerprint {
   if (entry.kind === 'folder') return { print: `folder ${entry.mode}`, bytes: 0 };
-  if (entry.kind === 'link') return { print: `link ${entry.target}`, bytes: 0 };
+  const group = entry.sameAs === undefined ? '' : ` of ${entry.sameAs}`;
+  if (entry.kind === 'link') return { print: `link ${entry.target}${group}`, bytes: 0 };
   const hash = createHash('sha256');
   const name = Buffer.alloc(NAME_BYTES);
   for (const chunk of entry.chunks) {
@@ -24,5 +25,5 @@ function fingerprint({ chunks }: TreeIndex, entry: Entry): Fingerprint {
     hash.update(name);
   }
   const { kind, mode, size, chunkBytes } = entry;
-  return { print: `${kind} ${mode} ${size} ${chunkBytes} ${hash.digest('base64')}`, bytes: size };
+  return { print: `${kind} ${mode} ${size} ${chunkBytes} ${hash.digest('base64')}${group}`, bytes: size };
 }

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, type TestContext, test } from 'node:test';
@@ -28,6 +37,9 @@ chmodSync(at('script'), 0o755);
 chmodSync(at('empty'), 0o400);
 symlinkSync('script', at('link'));
 symlinkSync(`../${long}/über`, at('long link'));
+linkSync(at('script'), at('agents/main/script'));
+linkSync(at('script'), at(`agents/${long}`));
+linkSync(at('link'), at('another link'));
 mkdirSync(at('closed'));
 history.write('closed/inside', 'inside');
 chmodSync(at('closed'), 0o500);
@@ -137,7 +149,7 @@ test('whoever gives up in the middle ends it', async () => {
 test('a disk that is too small for a large file says so', (t) =>
   withSmallDisk(t, async (small) => {
     await assert.rejects(archiveOf('large', { scratchFolder: small }), { reason: 'disk_full', field: small });
-    assert.equal((await archiveOf('agents', { scratchFolder: small })).files, 5, 'what is small takes no disk');
+    assert.equal((await archiveOf('agents', { scratchFolder: small })).files, 7, 'what is small takes no disk');
   }));
 
 async function withSmallDisk(t: TestContext, work: (path: string) => Promise<void>): Promise<void> {
@@ -155,6 +167,6 @@ async function withSmallDisk(t: TestContext, work: (path: string) => Promise<voi
 /** The time of a database is not kept, and unpacking into a folder changes its own. */
 function withoutTimes(tree: ReturnType<typeof listTree>, paths: readonly string[]): ReturnType<typeof listTree> {
   return new Map(
-    [...tree].map(([path, listed]) => [path, paths.includes(path) ? { ...listed, modifiedMillis: 0 } : listed]),
+    [...tree].map(([path, listed]) => [path, paths.includes(path) ? { ...listed, modifiedNs: 0n } : listed]),
   );
 }

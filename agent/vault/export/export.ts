@@ -4,13 +4,13 @@ import type { Summary } from '../format/manifest.ts';
 import type { ManifestRef } from '../format/object-ids.ts';
 import { withGoodSnapshot } from '../history/good-snapshot.ts';
 import { partOfTree } from '../restore/part-of-tree.ts';
-import { type Entry, isFile } from '../tree/entries.ts';
+import { type Entry, type FileEntry, isFile } from '../tree/entries.ts';
 import { loadSnapshot } from '../tree/load-chain.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
 import { readFiles } from './read-files.ts';
 import { ScratchFile } from './scratch-file.ts';
-import { TAR_END, tarHeader, tarPadding } from './tar.ts';
+import { TAR_END, tarHardLink, tarHeader, tarPadding } from './tar.ts';
 
 /** What to export. */
 export type ExportRequest = {
@@ -37,7 +37,8 @@ export type Archive = {
   readonly pieces: AsyncIterable<Uint8Array>;
 };
 
-type Listed = readonly (readonly [path: string, entry: Entry])[];
+/** What an archive has, by path. `first` is the path of what this is another name of. */
+type Listed = readonly { readonly path: string; readonly entry: Entry; readonly first?: string }[];
 
 /** Opens a snapshot for export. */
 export async function openExport(
@@ -49,25 +50,33 @@ export async function openExport(
   try {
     const { tree, summary } = await loadSnapshot(vault, request.snapshot, undefined, signal);
     const entries = entriesOf(tree, request.path);
-    const bytes = entries.reduce((sum, [path, entry]) => sum + lengthOf(path, entry), TAR_END.length);
-    const files = entries.filter(([, entry]) => isFile(entry)).length;
+    const bytes = entries.reduce((sum, one) => sum + lengthOf(one), TAR_END.length);
+    const files = entries.filter(({ entry }) => isFile(entry)).length;
     return { summary, files, bytes, pieces: archive(vault, request, tree, entries, bytes, ports, signal) };
   } catch (cause) {
     throw await explained(vault, cause, request, ports, signal);
   }
 }
 
-/** By path, so that a folder comes before what is in it. */
+/** By path, so that a folder comes before what is in it, and the first name of a file before its others. */
 function entriesOf(tree: TreeIndex, path: string): Listed {
-  const { folders, links, files } = partOfTree(tree, path);
-  const entries: (readonly [string, Entry])[] = [...folders, ...links];
-  for (const { path: inside, entry } of files) entries.push([inside, entry]);
-  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  const { folders, links, files, otherNames } = partOfTree(tree, path);
+  const entries: Listed[number][] = [...files, ...otherNames];
+  for (const [inside, entry] of [...folders, ...links]) entries.push({ path: inside, entry });
+  return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function lengthOf(path: string, entry: Entry): number {
-  const content = isFile(entry) ? entry.size + tarPadding(entry.size).length : 0;
-  return tarHeader(path, entry).length + content;
+function lengthOf(one: Listed[number]): number {
+  const content = hasContent(one) ? one.entry.size + tarPadding(one.entry.size).length : 0;
+  return headerOf(one).length + content;
+}
+
+function headerOf({ path, entry, first }: Listed[number]): Buffer {
+  return first === undefined || entry.kind === 'folder' ? tarHeader(path, entry) : tarHardLink(path, entry, first);
+}
+
+function hasContent(one: Listed[number]): one is Listed[number] & { readonly entry: FileEntry } {
+  return isFile(one.entry) && one.first === undefined;
 }
 
 async function* archive(
@@ -98,16 +107,16 @@ async function* piecesOf(
   { scratchFolder, newId }: ExportPorts,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const files = entries.flatMap(([path, entry]) => (isFile(entry) ? [{ path, entry }] : []));
+  const files = entries.filter(hasContent);
   const scratch = () => new ScratchFile(scratchFolder, `export-${newId()}`);
   const contents = readFiles({ vault, tree, scratch, signal }, files);
-  for (const [path, entry] of entries) {
+  for (const one of entries) {
     signal.throwIfAborted();
-    yield tarHeader(path, entry);
-    if (!isFile(entry)) continue;
+    yield headerOf(one);
+    if (!hasContent(one)) continue;
     const content = await contents.next();
     if (!content.done) yield* content.value;
-    yield tarPadding(entry.size);
+    yield tarPadding(one.entry.size);
   }
   yield TAR_END;
 }

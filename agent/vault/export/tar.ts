@@ -5,7 +5,7 @@
  *   0 name 100 │ 100 mode 8 │ 108 uid 8 │ 116 gid 8 │ 124 size 12 │ 136 mtime 12 │ 148 checksum 8 │ 156 type 1
  *   157 link target 100 │ 257 "ustar" 0 "00" │ 265 user name 32 │ 297 group name 32 │ 329 device 16 │ 345 prefix 155 │ 500 …
  */
-import type { Entry, FileTime } from '../tree/entries.ts';
+import type { Entry, FileEntry, FileTime, LinkEntry } from '../tree/entries.ts';
 import { isFile } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
 
@@ -20,13 +20,21 @@ const MOST_OCTAL = 8 ** 11 - 1;
 
 const ASCII = /^[\x20-\x7e]*$/;
 
-type Letter = '0' | '2' | '5' | 'x';
+type Letter = '0' | '1' | '2' | '5' | 'x';
+
+/** The header of another name of what the archive has at `first` already. No content follows. */
+export function tarHardLink(path: string, entry: LinkEntry | FileEntry, first: string): Buffer {
+  return headerOf('1', path, entry, bytesOf(first), 0);
+}
 
 /** The header of an entry. The content of a file follows, and `tarPadding`. Owner is 0: whoever unpacks it. */
 export function tarHeader(path: string, entry: Entry): Buffer {
-  const name = bytesOf(entry.kind === 'folder' ? `${path === '' ? '.' : path}/` : path);
   const target = entry.kind === 'link' ? bytesOf(entry.target) : Buffer.alloc(0);
-  const size = isFile(entry) ? entry.size : 0;
+  return headerOf(letterOf(entry), path, entry, target, isFile(entry) ? entry.size : 0);
+}
+
+function headerOf(letter: Letter, path: string, entry: Entry, target: Buffer, size: number): Buffer {
+  const name = bytesOf(entry.kind === 'folder' ? `${path === '' ? '.' : path}/` : path);
   const { seconds, nanoseconds } = entry.time;
   const fits = seconds >= 0 && seconds <= MOST_OCTAL;
   const records = [
@@ -36,7 +44,7 @@ export function tarHeader(path: string, entry: Entry): Buffer {
     ...(nanoseconds > 0 || !fits ? [paxRecord('mtime', Buffer.from(decimal(entry.time)))] : []),
   ];
   const mode = entry.kind === 'link' ? 0o777 : entry.mode;
-  const header = ustar(letterOf(entry), name, mode, size, fits ? seconds : 0, target);
+  const header = ustar(letter, name, mode, size, fits ? seconds : 0, target);
   return records.length === 0 ? header : Buffer.concat([paxHeader(records), header]);
 }
 

@@ -7,6 +7,7 @@
  *   ["l", path, seconds, nanoseconds, target]                                          a symbolic link
  *   ["f", path, mode, seconds, nanoseconds, size, chunkBytes, patch, runs, names]      a file
  *   ["s", …the same]                                                                   an SQLite database
+ *   ["h", path, first]                                                                 another name of what is at `first`, whose row comes before
  *   ["+", runs, names]                                                                 more of the file in the row before
  *   ["~", path]                                                                        written to all the while it was read
  *   ["?", path, why]                                                                   not read; as the parent has it
@@ -42,6 +43,7 @@ const rows = {
   l: z.tuple([z.literal('l'), path, seconds, nanoseconds, z.string()]),
   f: z.tuple([z.literal('f'), path, mode, seconds, nanoseconds, count, count.min(1), patch, runs, names]),
   s: z.tuple([z.literal('s'), path, mode, seconds, nanoseconds, count, count.min(1), patch, runs, names]),
+  h: z.tuple([z.literal('h'), path, path]),
   '+': z.tuple([z.literal('+'), runs, names]),
   '~': z.tuple([z.literal('~'), path]),
   '?': z.tuple([z.literal('?'), path, z.string()]),
@@ -51,6 +53,14 @@ const rows = {
 export type TreeRow = { [Letter in keyof typeof rows]: z.output<(typeof rows)[Letter]> }[keyof typeof rows];
 /** A row for a file or a database. */
 export type FileRow = Extract<TreeRow, readonly ['f' | 's', ...unknown[]]>;
+
+/** Rows that format 1 does not have. A manifest without any is of format 1, so that older versions go on reading it. */
+const letters2: ReadonlySet<string> = new Set(['h']);
+
+/** The format that a row needs. */
+export function formatOfRow([letter]: TreeRow): 1 | 2 {
+  return letters2.has(letter) ? 2 : 1;
+}
 
 /** Reads a line; throws when it is no row. */
 export function parseRow(line: string): TreeRow {

@@ -14,11 +14,11 @@ import { objectDamaged, objectMissing, objectShort, vaultNewerFormat } from '../
 import type { Vault } from '../vault.ts';
 import { freeBuffer } from './free-buffer.ts';
 import { packLines, packWhole, unpackLines, unpackWhole } from './json-lines.ts';
-import { type PackRow, packsSchema, parseRow, type TreeRow } from './manifest-body.ts';
+import { formatOfRow, type PackRow, packsSchema, parseRow, type TreeRow } from './manifest-body.ts';
 import { type ManifestRef, manifestRef } from './object-ids.ts';
 import { HEADER_BYTES, ObjectOpener, ObjectSealer } from './sealed-object.ts';
 
-const FORMAT = 1;
+const NEWEST_FORMAT = 2;
 const PREFIX_BYTES = HEADER_BYTES + 4;
 /** Enough for any summary that this version writes, so that one read gets it. */
 const SUMMARY_READ_BYTES = 4096;
@@ -44,7 +44,7 @@ const lossWatch = z.strictObject({
 });
 
 const summarySchema = z.strictObject({
-  format: z.literal(FORMAT),
+  format: z.union([z.literal(1), z.literal(NEWEST_FORMAT)]),
   sequence: count.min(1),
   /** 0 for a full manifest; else how many it descends from, the full one included. */
   depth: count,
@@ -85,12 +85,19 @@ export async function sealManifest(
   packs: () => readonly PackRow[],
 ): Promise<Buffer> {
   const sealer = new ObjectSealer(keys, 'manifest', ref.name, random);
-  const tree = await packLines(rows);
+  let format: 1 | 2 = 1;
+  const seen = function* () {
+    for (const row of rows) {
+      if (formatOfRow(row) > format) format = formatOfRow(row);
+      yield row;
+    }
+  };
+  const tree = await packLines(seen());
   const third = sealer.seal(2, tree.packed);
   freeBuffer(tree.packed);
   const second = sealer.seal(1, await packWhole(packs()));
   const packsBytes = second.reduce((sum, piece) => sum + piece.length, 0);
-  const facts: z.input<typeof summarySchema> = { format: FORMAT, ...summary, packsBytes, rowsBytes: tree.plainBytes };
+  const facts: z.input<typeof summarySchema> = { format, ...summary, packsBytes, rowsBytes: tree.plainBytes };
   const first = Buffer.concat(sealer.seal(0, Buffer.from(JSON.stringify(facts))));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(first.length);
@@ -116,6 +123,7 @@ export async function createManifest(
 /** A manifest as it lies in the bucket. Packs and rows are opened when they are wanted: a chain has many. */
 export type SealedManifest = {
   readonly ref: ManifestRef;
+  readonly format: 1 | 2;
   readonly summary: Summary;
   /** Length of the object. */
   readonly bytes: number;
@@ -134,6 +142,7 @@ export async function readManifest(vault: Vault, ref: ManifestRef, signal?: Abor
   const { length } = bytes;
   return {
     ref,
+    format: facts.format,
     summary: summaryOf(facts),
     bytes: length,
     packs: () => openPacks(opener, ref, bytes.subarray(packsAt, rowsAt)),
@@ -200,7 +209,7 @@ function openSummary(opener: ObjectOpener, ref: ManifestRef, start: Uint8Array):
   const end = summaryEnd(start);
   if (end > start.length) throw objectShort(ref.name, start.length, end);
   const json: unknown = JSON.parse(opener.open(0, start.subarray(PREFIX_BYTES, end)).toString('utf8'));
-  const newer = z.object({ format: z.int().gt(FORMAT) }).safeParse(json);
+  const newer = z.object({ format: z.int().gt(NEWEST_FORMAT) }).safeParse(json);
   if (newer.success) throw vaultNewerFormat(ref.name, newer.data.format);
   const parsed = summarySchema.safeParse(json);
   if (!parsed.success) throw objectDamaged(ref.name, 'its first frame is no summary', parsed.error);

@@ -6,14 +6,14 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
-  futimesSync,
   openSync,
   write,
   writeSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import type { FileEntry, FileTime } from '../tree/entries.ts';
+import type { FileEntry } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
+import type { Times } from './times.ts';
 import type { Piece } from './write-order.ts';
 
 /** A file to be written. */
@@ -24,6 +24,7 @@ export type FileWriterPorts = {
   /** The folder. */
   readonly root: string;
   readonly files: readonly TargetFile[];
+  readonly times: Times;
   /** Whether to force each file to the disk. */
   readonly syncEach: boolean;
   /** Called when a file is whole, with what it looks like. */
@@ -115,9 +116,8 @@ export class FileWriter {
 
   #finish(file: number, descriptor: number): void {
     const { path, entry } = this.#file(file);
-    const time = secondsOf(entry.time);
     if (entry.mode !== DRAFT_MODE) fchmodSync(descriptor, entry.mode);
-    futimesSync(descriptor, time, time);
+    this.#ports.times.set(descriptor, entry.time);
     if (this.#ports.syncEach) fsyncSync(descriptor);
     this.#ports.onFinished(path, fstatSync(descriptor, { bigint: true }));
     this.#open.delete(file);
@@ -137,9 +137,4 @@ async function writeAll(descriptor: number, { position, offset, bytes }: Piece, 
     written +=
       bytes < POOL_BYTES ? writeSync(descriptor, ...rest) : (await writeInPool(descriptor, ...rest)).bytesWritten;
   }
-}
-
-/** A time as Node sets it: a number of seconds, whose steps are a quarter of a microsecond in this century. */
-export function secondsOf({ seconds, nanoseconds }: FileTime): number {
-  return seconds + nanoseconds / 1e9;
 }

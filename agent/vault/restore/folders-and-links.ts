@@ -1,19 +1,9 @@
 /** Makes the folders and links of a tree. */
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  utimesSync,
-} from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, lstatSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { type SeenFile, seenFile } from '../snapshot/seen-files.ts';
 import type { FolderEntry, LinkEntry } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
-import { secondsOf } from './file-writer.ts';
+import type { Times } from './times.ts';
 
 /** Paths below the root and what is there. */
 type Entries<E> = readonly (readonly [path: string, entry: E])[];
@@ -24,12 +14,12 @@ export function makeFolders(root: string, folders: Entries<FolderEntry>): void {
 }
 
 /** Makes links; returns what each looks like. */
-export function makeLinks(root: string, links: Entries<LinkEntry>): Map<string, SeenFile> {
+export function makeLinks(root: string, links: Entries<LinkEntry>, times: Times): Map<string, SeenFile> {
   const seen = new Map<string, SeenFile>();
   for (const [path, { target, time }] of links) {
     const full = pathForSystem(`${root}/${path}`);
     symlinkSync(pathForSystem(target), full);
-    lutimesSync(full, secondsOf(time), secondsOf(time));
+    times.setAt(full, time);
     const look = seenFile(lstatSync(full, { bigint: true }), Number.POSITIVE_INFINITY);
     if (look) seen.set(path, look);
   }
@@ -37,11 +27,15 @@ export function makeLinks(root: string, links: Entries<LinkEntry>): Map<string, 
 }
 
 /** Gives folders their modes and times, when nothing more is put into them. */
-export function finishFolders(root: string, folders: Entries<FolderEntry>, syncEach: boolean): void {
+export function finishFolders(
+  root: string,
+  folders: Entries<FolderEntry>,
+  { times, syncEach }: { readonly times: Times; readonly syncEach: boolean },
+): void {
   for (const [path, { mode, time }] of folders.toReversed()) {
     const full = pathForSystem(path === '' ? root : `${root}/${path}`);
     if (syncEach) syncOne(full);
-    utimesSync(full, secondsOf(time), secondsOf(time));
+    times.setAt(full, time);
     chmodSync(full, mode);
   }
 }

@@ -21,9 +21,11 @@ import type { TreeIndex } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
 import { FileWriter } from './file-writer.ts';
 import { finishFolders, makeFolders, makeLinks } from './folders-and-links.ts';
+import { giveOtherNames } from './other-names.ts';
 import { type Part, partOfTree } from './part-of-tree.ts';
 import { withShortRoot } from './short-root.ts';
 import { canSyncFileSystem, syncFileSystem } from './sync-file-system.ts';
+import { loadTimes, type Times } from './times.ts';
 import { WriteOrder } from './write-order.ts';
 
 /** What to restore, and whereto. */
@@ -49,9 +51,14 @@ export type Restored = {
   readonly summary: Summary;
   readonly files: number;
   readonly bytes: number;
+  /** What is not as it was, in words. */
+  readonly notes: readonly string[];
   /** For the snapshotter of that folder, so that it need not read everything again. Only of a whole snapshot. */
   readonly seen: Seen | undefined;
 };
+
+/** What was written. */
+type Written = { readonly seen: Map<string, SeenFile>; readonly notes: readonly string[] };
 
 /** Targets of this process: each has one draft, which whoever comes second would clear away under the first. */
 const underWay = new Set<string>();
@@ -71,9 +78,9 @@ export async function restore(
     const { tree, summary } = await loadSnapshot(vault, snapshot, undefined, signal);
     const part = partOfTree(tree, path);
     await ports.onStep('restore:loaded');
-    const files = await writePart(vault, tree, part, target, ports, signal);
+    const { seen: files, notes } = await writePart(vault, tree, part, target, ports, signal);
     const seen = path === undefined ? { manifest: snapshot.name, files, positions: new Map() } : undefined;
-    return { summary, files: part.files.length, bytes: bytesOf(part), seen };
+    return { summary, files: countOf(part), bytes: bytesOf(part), notes, seen };
   } catch (cause) {
     throw isAbort(cause) ? cause : await withGoodSnapshot(vault, explained(cause, request), signal);
   } finally {
@@ -88,18 +95,18 @@ async function writePart(
   target: string,
   ports: RestorePorts,
   signal: AbortSignal,
-): Promise<Map<string, SeenFile>> {
+): Promise<Written> {
   const draft = `${target}.restoring`;
   await removeTree(draft);
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
-    const seen = await withShortRoot(draft, longestPath(part), (root) =>
+    const written = await withShortRoot(draft, longestPath(part), (root) =>
       writeDraft(vault, tree, part, { draft, root }, ports, signal),
     );
     await rename(draft, target);
     await syncFolder(dirname(target));
     await ports.onStep('restore:done');
-    return seen;
+    return written;
   } catch (cause) {
     await removeTree(draft).catch(() => {}); // the first error counts; the next restore begins with this
     throw cause;
@@ -113,26 +120,28 @@ async function writeDraft(
   { draft, root }: { readonly draft: string; readonly root: string },
   { clock, onStep, ...ports }: RestorePorts,
   signal: AbortSignal,
-): Promise<Map<string, SeenFile>> {
+): Promise<Written> {
   const syncEach = !(await canSyncFileSystem());
+  const times = await loadTimes();
   makeFolders(root, part.folders);
-  const seen = makeLinks(root, part.links);
+  const seen = makeLinks(root, part.links, times);
   await onStep('restore:folders');
-  await writeFiles(vault, tree, part, { ...ports, root, syncEach, seen }, signal);
+  await writeFiles(vault, tree, part, { ...ports, root, syncEach, times, seen }, signal);
+  const copies = giveOtherNames(part.otherNames, { root, times, syncEach }, seen);
   await onStep('restore:written');
-  finishFolders(root, part.folders, syncEach);
+  finishFolders(root, part.folders, { times, syncEach });
   if (!syncEach) await syncFileSystem(draft);
   // What is written from now on has later times than what was seen.
   await clock.sleep(CLOCK_STEP_MILLIS, signal);
   await onStep('restore:synced');
-  return seen;
+  return { seen, notes: [copies, times.note].filter((note) => note !== undefined) };
 }
 
 /** In bytes. */
-function longestPath({ folders, links, files }: Part): number {
+function longestPath({ folders, links, files, otherNames }: Part): number {
   let longest = 0;
   for (const [path] of [...folders, ...links]) longest = Math.max(longest, Buffer.byteLength(path));
-  for (const { path } of files) longest = Math.max(longest, Buffer.byteLength(path));
+  for (const { path } of [...files, ...otherNames]) longest = Math.max(longest, Buffer.byteLength(path));
   return longest;
 }
 
@@ -143,6 +152,7 @@ async function writeFiles(
   to: Pick<RestorePorts, 'onProgress'> & {
     readonly root: string;
     readonly syncEach: boolean;
+    readonly times: Times;
     readonly seen: Map<string, SeenFile>;
   },
   signal: AbortSignal,
@@ -157,6 +167,7 @@ async function writeFiles(
     root: to.root,
     files,
     syncEach: to.syncEach,
+    times: to.times,
     onFinished(path, stats) {
       const seen = seenFile(stats, Number.POSITIVE_INFINITY);
       if (seen) to.seen.set(path, seen);
@@ -208,6 +219,10 @@ function explained(cause: unknown, { snapshot, target }: RestoreRequest): OpenCr
     mend: 'free space and restore again; nothing was put in the place of anything',
     cause,
   });
+}
+
+function countOf({ files, otherNames }: Part): number {
+  return files.length + otherNames.filter(({ entry }) => entry.kind !== 'link').length;
 }
 
 function bytesOf({ files }: Part): number {

@@ -1,5 +1,5 @@
 /** What makes two entries different. */
-import { type Entry, type FileEntry, isFile } from '../tree/entries.ts';
+import { type Entry, type FileEntry, firstNameOf, isFile } from '../tree/entries.ts';
 
 /** `time`: nothing but the time of the last change, which alone is not worth a snapshot. */
 export type Difference = 'none' | 'time' | 'content';
@@ -14,6 +14,7 @@ export function difference(before: Entry | undefined, now: Entry): Difference {
 
 /** Whether all but the time is the same. */
 function isAlike(before: Entry, now: Entry): boolean {
+  if (firstNameOf(before) !== firstNameOf(now)) return false;
   if (before.kind === 'link' || now.kind === 'link')
     return before.kind === 'link' && now.kind === 'link' && before.target === now.target;
   if (before.kind !== now.kind || before.mode !== now.mode) return false;

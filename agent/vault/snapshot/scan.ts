@@ -25,6 +25,8 @@ export type ScanPorts = {
    * it. Undefined: everything may have changed.
    */
   readonly within: Iterable<string> | undefined;
+  /** Folders that have to be looked into as well, going by what was found (several-names.ts). Asked until there are none. */
+  also(found: Scan): Iterable<string>;
 };
 
 /** What was found. Paths are relative to the root, which is the empty path. */
@@ -38,6 +40,8 @@ export type Scan = {
   readonly changed: string[];
   readonly links: Set<string>;
   readonly databases: string[];
+  /** Files and links that have several names, by inode; a file that has only one within the state is among them. */
+  readonly manyNamed: Map<number, string[]>;
   /** What cannot be read; of folders, everything below too. */
   readonly unread: Unread[];
 };
@@ -50,7 +54,7 @@ export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.
 
 /** Scans. Throws when the folder itself is not there: a state that is gone is no empty state. */
 export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan> {
-  const { root, breather } = ports;
+  const { root } = ports;
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OpenCraneError('failed_precondition', 'state_missing', `${root} is no folder`, {
       field: root,
@@ -64,17 +68,28 @@ export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan>
     changed: [],
     links: new Set(),
     databases: [],
+    manyNamed: new Map(),
     unread: [],
   };
   const waiting: string[] = [];
-  for (const folder of ports.within ?? ['']) enter(ports, nearestKnown(ports, folder), found, waiting);
+  let more = [...(ports.within ?? [''])];
+  while (more.length > 0) {
+    for (const folder of more) enter(ports, nearestKnown(ports, folder), found, waiting);
+    await lookInto(ports, waiting, found, signal);
+    more = ports.within === undefined ? [] : [...ports.also(found)];
+  }
+  return found;
+}
+
+/** Looks into folders, and those that are found in them, until none waits. */
+async function lookInto(ports: ScanPorts, waiting: string[], found: Scan, signal: AbortSignal): Promise<void> {
+  const { breather } = ports;
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     for (const name of namesIn(ports, folder, found)) {
       if (breather.isDue) await breather.breathe(signal);
       look(ports, pathIn(folder, name), found, waiting);
     }
   }
-  return found;
 }
 
 /** The folder itself, or the nearest above it that is a folder and was one: whatever is new below is found from there. */
@@ -109,6 +124,7 @@ function look(ports: ScanPorts, path: string, found: Scan, waiting: string[]): v
   else if (stats.isSymbolicLink()) {
     found.present.add(path);
     found.links.add(path);
+    noteNames(path, stats, found);
     if (!ports.isSeen(path, stats)) found.changed.push(path);
   }
   // Sockets, pipes and devices mean nothing without the process that made them.
@@ -151,11 +167,19 @@ function lookAtFile(ports: ScanPorts, path: string, stats: Stats, found: Scan): 
   // Names come in order, so a database comes before what is beside it.
   if (beside !== undefined && found.databases.includes(beside)) return;
   found.present.add(path);
+  noteNames(path, stats, found);
   if (ports.kindBefore(path) === 'database') found.databases.push(path);
   else if (ports.isSeen(path, stats)) return;
   else if (stats.size % SMALLEST_PAGE_BYTES === 0 && stats.size > 0 && beginsAsDatabase(ports.root, path))
     found.databases.push(path);
   else found.changed.push(path);
+}
+
+function noteNames(path: string, { nlink, ino }: Stats, { manyNamed }: Scan): void {
+  if (nlink < 2) return;
+  const known = manyNamed.get(ino);
+  if (known) known.push(path);
+  else manyNamed.set(ino, [path]);
 }
 
 /** Names in a folder, in order. One that is gone meanwhile has none. */

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -46,6 +47,7 @@ const edit = fc.record({
     'remove',
     'rename',
     'link',
+    'name',
     'chmod',
     'touch',
     'folder',
@@ -81,10 +83,15 @@ const edits: { readonly [What in Edit['do']]: (place: Place) => void } = {
     if (!isDatabase(path)) writeFileSync(path, content);
   },
   remove: ({ path }) => rmSync(path, { recursive: true, force: true }),
-  rename: ({ path, root, to }) => renameSync(path, join(root, to)),
+  rename: ({ path, root, to }) => renameSync(path, at(root, to)),
   link({ path, to, number }) {
     room(path);
     symlinkSync(number % 2 === 0 ? to : '../no/where', path);
+  },
+  name({ path, root, to }) {
+    if (at(root, to).startsWith(path)) return;
+    room(path);
+    linkSync(at(root, to), path);
   },
   chmod: ({ path, number }) => chmodSync(path, 0o600 | (number & 0o77)),
   touch: ({ path, number }) => utimesSync(path, number, number + 0.25),
@@ -94,6 +101,10 @@ const edits: { readonly [What in Edit['do']]: (place: Place) => void } = {
   },
   rows: ({ path, number }) => rows(path, number),
 };
+
+function at(root: string, path: string): string {
+  return join(root, path);
+}
 
 /** Only SQLite writes to those. */
 function isDatabase(path: string): boolean {

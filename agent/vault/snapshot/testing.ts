@@ -7,7 +7,7 @@ import { createLogger } from '@opencrane/kit/logging.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import type { SnapshotReason } from '../format/manifest.ts';
 import { findSnapshot } from '../history/find-snapshot.ts';
-import { restore } from '../restore/restore.ts';
+import { type Restored, restore } from '../restore/restore.ts';
 import {
   assertSameTree,
   CheckpointCapture,
@@ -36,6 +36,7 @@ export class TestState {
   /** What the folder looked like at each snapshot. */
   readonly taken = new Map<ObjectName, ReadonlyMap<string, Listed>>();
   onStep: (step: string) => void = () => {};
+  lastRestored: Restored | undefined;
   epoch = 1;
   readonly #folder = temporaryFolder();
   #restored = 0;
@@ -97,7 +98,7 @@ export class TestState {
     assert.ok(snapshot);
     const request = path === undefined ? { snapshot, target } : { snapshot, target, path };
     const clock = { ...systemClock, sleep: async () => {} }; // nobody writes to what was restored
-    await restore(this.vault, request, { clock, onStep: () => {}, onProgress: () => {} }, never);
+    this.lastRestored = await restore(this.vault, request, { clock, onStep: () => {}, onProgress: () => {} }, never);
     return target;
   }
 

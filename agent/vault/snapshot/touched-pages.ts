@@ -30,7 +30,13 @@ export function touchedPages(
 /** The pages that differ; undefined when more than pages does. */
 function pagesBetween(before: Entry | undefined, now: Entry): number[] | undefined {
   if (!isFile(before) || before.kind !== 'database' || !isFile(now) || now.kind !== 'database') return undefined;
-  if (before.mode !== now.mode || before.size !== now.size || before.chunkBytes !== now.chunkBytes) return undefined;
+  if (
+    before.sameAs !== now.sameAs ||
+    before.mode !== now.mode ||
+    before.size !== now.size ||
+    before.chunkBytes !== now.chunkBytes
+  )
+    return undefined;
   const pages: number[] = [];
   for (const [page, chunk] of now.chunks.entries()) if (chunk !== before.chunks[page]) pages.push(page);
   return pages;

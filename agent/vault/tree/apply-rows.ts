@@ -1,7 +1,7 @@
 /** From the rows of a manifest to a tree: those of a full one onto an empty tree, those of a delta onto its parent's. */
 import { type FileRow, type PackRow, RUN_LENGTH, type TreeRow } from '../format/manifest-body.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
-import { chunkLength, chunksOf, type Entry, type FileEntry, isFile } from './entries.ts';
+import { chunkLength, chunksOf, type Entry, type FileEntry, firstNameOf, isFile, underName } from './entries.ts';
 import type { TreeIndex } from './tree-index.ts';
 
 /** A place that no run has named. */
@@ -36,6 +36,9 @@ export class RowApplier {
         this.#lastFile = this.#file(row);
         entries.set(row[1], this.#lastFile);
         return;
+      case 'h':
+        entries.set(row[1], this.#anotherName(row[1], row[2]));
+        return;
       case '+':
         if (!this.#lastFile) throw new Error('there is no file to go on with');
         this.#placeRuns(this.#lastFile, row[1], row[2]);
@@ -58,6 +61,13 @@ export class RowApplier {
     const file: FileEntry = { kind, mode, time: { seconds, nanoseconds }, size, chunkBytes, chunks };
     this.#placeRuns(file, runs, names);
     return file;
+  }
+
+  #anotherName(path: string, first: string): Entry {
+    const entry = this.#tree.entries.get(first);
+    if (!entry || entry.kind === 'folder' || entry.sameAs !== undefined || first >= path)
+      throw new Error(`${path} is no other name of ${first}`);
+    return underName(entry, path, first);
   }
 
   #placeRuns({ chunks, chunkBytes }: FileEntry, runs: readonly number[], base64: string): void {
@@ -86,6 +96,7 @@ export class RowApplier {
 export function checkTree({ entries, chunks, packs }: TreeIndex): void {
   for (const [path, entry] of entries) {
     checkPath(path, entries);
+    checkName(path, entry, entries);
     if (!isFile(entry)) continue;
     for (const [at, chunk] of entry.chunks.entries()) {
       if (chunk === NONE) throw new Error(`chunk ${at} of ${path} lies nowhere`);
@@ -102,6 +113,19 @@ function checkPath(path: string, entries: ReadonlyMap<string, Entry>): void {
   const name = path.slice(at + 1);
   if (at === 0 || ['', '.', '..'].includes(name) || path.includes('\0')) throw new Error(`"${path}" is no path`);
   if (entries.get(path.slice(0, Math.max(at, 0)))?.kind !== 'folder') throw new Error(`${path} is in no folder`);
+}
+
+/** What changes under one name changes under all. */
+function checkName(path: string, entry: Entry, entries: ReadonlyMap<string, Entry>): void {
+  const name = firstNameOf(entry);
+  if (name === undefined) return;
+  const first = entries.get(name);
+  const isSame =
+    first?.kind === entry.kind &&
+    firstNameOf(first) === undefined &&
+    first.time === entry.time &&
+    (!isFile(first) || !isFile(entry) || first.chunks === entry.chunks);
+  if (!isSame) throw new Error(`${path} is not what ${name} is`);
 }
 
 function packNumber({ packs }: TreeIndex, row: PackRow): number {

@@ -85,6 +85,7 @@ function* rowsOfEntry(
 ): Generator<TreeRow> {
   const { seconds, nanoseconds } = entry.time;
   if (entry.kind === 'folder') return yield ['d', path, entry.mode, seconds, nanoseconds];
+  if (entry.sameAs !== undefined) return yield ['h', path, entry.sameAs];
   if (entry.kind === 'link') return yield ['l', path, seconds, nanoseconds, entry.target];
   const { mode, size, chunkBytes } = entry;
   const before = isFile(parent) && parent.chunkBytes === chunkBytes ? parent.chunks : undefined;

@@ -6,11 +6,17 @@ export type FileTime = { readonly seconds: number; readonly nanoseconds: number 
 /** A folder. */
 export type FolderEntry = { readonly kind: 'folder'; readonly mode: number; readonly time: FileTime };
 
+/**
+ * What is one file under several names (hard links). All of it is in the entry of the first of them, by path; those of the
+ * others are equal to it and name it here.
+ */
+type OneOfMany = { readonly sameAs?: string | undefined };
+
 /** A symbolic link; its target is kept as it is, wherever it leads. */
-export type LinkEntry = { readonly kind: 'link'; readonly time: FileTime; readonly target: string };
+export type LinkEntry = OneOfMany & { readonly kind: 'link'; readonly time: FileTime; readonly target: string };
 
 /** A file. `mode` is the permission bits. */
-export type FileEntry = {
+export type FileEntry = OneOfMany & {
   readonly kind: 'file' | 'database';
   readonly mode: number;
   readonly time: FileTime;
@@ -35,6 +41,17 @@ export function chunksOf(size: number, chunkBytes: number): number {
 /** Length of one chunk of a file. */
 export function chunkLength({ size, chunkBytes }: FileEntry, chunk: number): number {
   return Math.min(chunkBytes, size - chunk * chunkBytes);
+}
+
+/** The path of the first name, of an entry that is another name of the same file. */
+export function firstNameOf(entry: Entry | undefined): string | undefined {
+  return entry === undefined || entry.kind === 'folder' ? undefined : entry.sameAs;
+}
+
+/** The same entry under a name; `first` is the first name of it. */
+export function underName<E extends LinkEntry | FileEntry>(entry: E, name: string, first: string): E {
+  if (name === first && entry.sameAs === undefined) return entry;
+  return { ...entry, sameAs: name === first ? undefined : first };
 }
 
 /** Whether an entry has content. */

@@ -3,7 +3,7 @@
 import { PackTable } from '../format/pack-table.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
 import { ChunkTable } from './chunk-table.ts';
-import { type Entry, isFile } from './entries.ts';
+import { type Entry, type FileEntry, isFile } from './entries.ts';
 
 /** The tree of one snapshot. Paths are relative and joined by `/`; the root is the empty path. */
 export type TreeIndex = {
@@ -37,13 +37,13 @@ export function* entriesAfter({ entries }: TreeIndex, { set, removed }: TreeChan
   yield* set;
 }
 
-/** How many files a tree has and how long they are together. */
+/** How many files a tree has and how long they are together; one of several names has each of them, and its length once. */
 export function measure(entries: Iterable<readonly [string, Entry]>): { files: number; bytes: number } {
   let [files, bytes] = [0, 0];
   for (const [, entry] of entries) {
     if (!isFile(entry)) continue;
     files += 1;
-    bytes += entry.size;
+    bytes += entry.sameAs === undefined ? entry.size : 0;
   }
   return { files, bytes };
 }
@@ -67,11 +67,28 @@ export function withoutUnused(tree: TreeIndex): TreeIndex {
     const pack = slim.packs.add(packs.get(chunks.pack(chunk)));
     moved[chunk] = slim.chunks.add(name, 0, { pack, frame: chunks.frame(chunk), offset: chunks.offset(chunk) });
   }
-  for (const [path, entry] of entries) {
-    const kept = isFile(entry) ? { ...entry, chunks: entry.chunks.map((chunk) => moved[chunk] ?? 0) } : entry;
-    slim.entries.set(path, kept);
-  }
+  const renumbered = new Renumbering((chunk) => moved[chunk] ?? 0);
+  for (const [path, entry] of entries) slim.entries.set(path, isFile(entry) ? renumbered.of(entry) : entry);
   return slim;
+}
+
+/** Gives the chunks of entries other numbers. What is one file under several names stays one list. */
+export class Renumbering {
+  readonly #number: (chunk: number) => number;
+  readonly #known = new Map<Uint32Array, Uint32Array>();
+
+  constructor(number: (chunk: number) => number) {
+    this.#number = number;
+  }
+
+  of(entry: FileEntry): FileEntry {
+    let chunks = this.#known.get(entry.chunks);
+    if (!chunks) {
+      chunks = entry.chunks.map(this.#number);
+      this.#known.set(entry.chunks, chunks);
+    }
+    return { ...entry, chunks };
+  }
 }
 
 /** 1 for each chunk that is in a file. */

@@ -85,10 +85,11 @@ async function agree(
 }
 
 function report(output: Output, restored: SnapshotRestored, way: Way): void {
-  const { snapshot, folder, files, bytes, downtimeMillis, before } = restored;
+  const { snapshot, folder, files, bytes, notes, downtimeMillis, before } = restored;
   const downtime = downtimeMillis > 0n ? `; OpenClaw was not ready for ${formatMillis(downtimeMillis)}` : '';
   const size = `${files} files, ${formatBytes(bytes)}`;
   output.line(`${output.style('green', '✔')} ${snapshotText(snapshot)} is in ${folder}: ${size}${downtime}`);
+  for (const note of notes) output.line(`${output.style('yellow', '!')} ${note}`);
   if (before === undefined) return;
   output.line(`what it replaced is ${snapshotText(before)}; to go back:`);
   output.line(`  opencrane vault restore ${wayWords(way)} --snapshot ${before.sequence}`);
