@@ -6,6 +6,7 @@
 import { after, before, describe, test } from 'node:test';
 import type { Bucket } from './bucket.ts';
 import { streams } from './suite/bodies.ts';
+import { erasing } from './suite/erasing.ts';
 import { lists } from './suite/lists.ts';
 import { reading, writing } from './suite/objects.ts';
 import { races } from './suite/races.ts';
@@ -56,5 +57,6 @@ export function bucketSuite(
     streams(on);
     lists(on, options.many);
     refusals(on);
+    erasing(on);
   });
 }

@@ -48,3 +48,17 @@ export interface Bucket {
   /** Removes an object; one that is not there is removed already. */
   delete(name: ObjectName, signal?: AbortSignal): Promise<void>;
 }
+
+/** What was removed. */
+export type Erased = { readonly objects: number; readonly bytes: number };
+
+/** A bucket whose tenant may go. */
+export interface ErasableBucket extends Bucket {
+  /**
+   * Removes everything that is in it, whoever put it there, whatever its name, and older generations too; but for what begins
+   * with one of `spared`. The bucket itself stays: whoever has tenants in buckets has made it. Cut off, the next call goes on.
+   */
+  erase(spared: readonly string[], signal?: AbortSignal): Promise<Erased>;
+  /** Whether there is nothing that `erase` would remove. */
+  isEmpty(signal?: AbortSignal): Promise<boolean>;
+}

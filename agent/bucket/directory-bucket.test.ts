@@ -40,6 +40,22 @@ bucketSuite(
   { many: 3000 },
 );
 
+test('what people and cut-off writers left beside the objects goes with them, links without what they lead to', async () => {
+  const path = await empty();
+  const elsewhere = await empty();
+  await writeFile(join(elsewhere, 'precious'), 'kept');
+  await open(path).create(name('vault/packs/1'), text('x'));
+  for (const made of ['uploads/été à Paris', '~drafts', 'an old layout'])
+    await mkdir(join(path, made), { recursive: true });
+  await writeFile(join(path, 'uploads/été à Paris/no object’s name'), 'a person’s own');
+  await writeFile(join(path, '~drafts/half'), 'of a writer that was killed');
+  await writeFile(Buffer.concat([Buffer.from(join(path, 'an old layout/')), Buffer.from([0xff])]), 'no UTF-8');
+  await symlink(elsewhere, join(path, 'uploads/link'));
+  assert.equal((await open(path).erase([])).objects, 5);
+  assert.deepEqual(await readdir(path), []);
+  assert.deepEqual(await readdir(elsewhere), ['precious']);
+});
+
 test('a writer killed in the middle leaves no object; its draft goes when it is an hour old', async () => {
   const path = await empty();
   const other = hangingWriter(path);

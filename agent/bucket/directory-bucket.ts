@@ -11,14 +11,16 @@
  * ESTALE), but a writer killed in the middle would leave a half object: the kernel closes its file, and gcsfuse uploads what
  * was written (seen with 3.11.2). Where several machines must agree on a winner, that is what the GCS API is for.
  */
-import { type FileHandle, link } from 'node:fs/promises';
+import { type FileHandle, link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { systemCode } from '@opencrane/kit/errors.ts';
+import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import { interrupted, underSignal } from './abort.ts';
-import type { Body, Bucket, ByteRange, Generation, ObjectInfo, ObjectName } from './bucket.ts';
+import type { Body, ByteRange, ErasableBucket, Erased, Generation, ObjectInfo, ObjectName } from './bucket.ts';
 import { checkRange } from './byte-range.ts';
-import { Drafts } from './drafts.ts';
+import { DRAFTS, Drafts } from './drafts.ts';
+import { eraseFolder } from './erase-folder.ts';
 import { folderError, onDisk } from './folder-errors.ts';
 import { moveTo, openIfThere, publishByLink, publishByRename, readPart, removeIfThere } from './folder-files.ts';
 import { FolderLock } from './folder-lock.ts';
@@ -40,8 +42,11 @@ const PIECE_BYTES = 1 << 20;
 /** What link() says where there are no hard links; gcsfuse: EPERM. */
 const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
+/** `~` is in no object's name. */
+const LOCK = '~lock';
+
 /** A bucket in a folder that is there. */
-export class DirectoryBucket implements Bucket {
+export class DirectoryBucket implements ErasableBucket {
   readonly address: string;
   readonly #ports: DirectoryBucketPorts;
   readonly #root: FolderRoot;
@@ -54,7 +59,7 @@ export class DirectoryBucket implements Bucket {
     this.#root = new FolderRoot(path);
     this.address = this.#root.path;
     this.#drafts = new Drafts(this.address, ports.clock);
-    this.#lock = new FolderLock(join(this.address, '~lock'), ports.clock, ports.random); // `~` is in no object's name
+    this.#lock = new FolderLock(join(this.address, LOCK), ports.clock, ports.random);
   }
 
   create(name: ObjectName, body: Body, signal?: AbortSignal): Promise<Generation | 'exists'> {
@@ -143,6 +148,26 @@ export class DirectoryBucket implements Bucket {
     return this.#call('removing', name, signal, (path, doing) =>
       this.#lock.hold(() => onDisk(doing, () => removeIfThere(path)), signal),
     );
+  }
+
+  async erase(spared: readonly string[], signal?: AbortSignal): Promise<Erased> {
+    const doing = `removing everything in ${this.address}`;
+    return underSignal(doing, signal, async () => {
+      await this.#root.check();
+      const work = () => onDisk(doing, () => eraseFolder(this.address, [LOCK, ...spared], signal));
+      const erased = await this.#lock.hold(work, signal);
+      if (spared.length === 0) await onDisk(doing, () => removeTree(join(this.address, LOCK))); // the next holding makes it anew
+      return erased;
+    });
+  }
+
+  async isEmpty(signal?: AbortSignal): Promise<boolean> {
+    const doing = `looking whether anything is in ${this.address}`;
+    return underSignal(doing, signal, async () => {
+      await this.#root.check();
+      const names = await onDisk(doing, () => readdir(this.address));
+      return names.every((name) => name === LOCK || name === DRAFTS);
+    });
   }
 
   /** Does something with the path of an object; errors say what was being done. */

@@ -13,8 +13,8 @@ import { piecesOf } from './body.ts';
 import type { Body } from './bucket.ts';
 import { onDisk } from './folder-errors.ts';
 
-/** `~` is in no object's name. */
-const FOLDER = '~drafts';
+/** The folder of drafts in a bucket: `~` is in no object's name. */
+export const DRAFTS = '~drafts';
 
 /** A draft that nobody has written to for so long has no writer; one that is written has a recent time of change. */
 const OLD_MILLIS = 3_600_000;
@@ -26,7 +26,7 @@ export class Drafts {
   #swept = Number.NEGATIVE_INFINITY;
 
   constructor(root: string, clock: Clock) {
-    this.#folder = join(root, FOLDER);
+    this.#folder = join(root, DRAFTS);
     this.#clock = clock;
   }
 

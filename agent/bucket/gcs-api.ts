@@ -37,6 +37,14 @@ export type Media = {
   readonly body: AsyncIterable<Uint8Array>;
 };
 
+/** Which part of a list. `everyGeneration`: also those that a bucket with object versioning keeps of what was replaced or removed. */
+export type PageRequest = {
+  readonly prefix: string;
+  readonly after?: string | undefined;
+  readonly limit?: number;
+  readonly everyGeneration?: boolean;
+};
+
 /** A part of a list. `next` asks for the part after it. */
 export type Page = { readonly objects: readonly GcsObject[]; readonly next: string | undefined };
 
@@ -133,11 +141,12 @@ export class GcsApi {
   /** A page of the objects whose names begin with `prefix`, by name. `limit`: at most so many, up to 1,000. */
   async page(
     doing: string,
-    { prefix, after, limit = 1000 }: { readonly prefix: string; readonly after?: string | undefined; limit?: number },
+    { prefix, after, limit = 1000, everyGeneration = false }: PageRequest,
     signal?: AbortSignal,
   ): Promise<Page> {
     const query = { prefix, maxResults: String(limit), fields: `items(${FIELDS}),nextPageToken` };
-    const url = this.#url('', '', { ...query, ...(after !== undefined && { pageToken: after }) });
+    const more = { ...(after !== undefined && { pageToken: after }), ...(everyGeneration && { versions: 'true' }) };
+    const url = this.#url('', '', { ...query, ...more });
     const reply = await this.#send({ doing, method: 'GET', url }, signal);
     const { items, nextPageToken } = await this.#parse(doing, reply, pageSchema);
     return { objects: items, next: nextPageToken };
@@ -151,6 +160,14 @@ export class GcsApi {
     if (reply.status === 404 || reply.status === 412) return this.#drop(reply, false);
     if (reply.status >= 300) throw await this.#error(doing, reply);
     return this.#drop(reply, true);
+  }
+
+  /** Removes one generation of an object, for good; one that is not there is removed already. */
+  async removeGeneration(doing: string, name: string, generation: Generation, signal?: AbortSignal): Promise<void> {
+    const url = this.#url('', `/${encodeURIComponent(name)}`, { generation });
+    const reply = await this.#send({ doing, method: 'DELETE', url }, signal);
+    if (reply.status >= 300 && reply.status !== 404) throw await this.#error(doing, reply);
+    await this.#drop(reply, undefined);
   }
 
   #url(before: string, object: string, query: Readonly<Record<string, string>>): URL {

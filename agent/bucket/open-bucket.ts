@@ -1,6 +1,6 @@
 /** From a bucket's address (kit/bucket-address.ts) to the bucket. */
 import type { BucketAddress } from '@opencrane/kit/bucket-address.ts';
-import type { Bucket } from './bucket.ts';
+import type { ErasableBucket } from './bucket.ts';
 import { DirectoryBucket } from './directory-bucket.ts';
 import { GcsBucket, type GcsBucketPorts } from './gcs-bucket.ts';
 import { anonymous, googleCredentials } from './google-credentials.ts';
@@ -12,7 +12,7 @@ export type BucketPorts = Omit<GcsBucketPorts, 'stallMillis'>;
 const STALL_MILLIS = 20_000;
 
 /** Opens the bucket at an address. Nothing is asked of it yet. */
-export function openBucket(address: BucketAddress, ports: BucketPorts): Bucket {
+export function openBucket(address: BucketAddress, ports: BucketPorts): ErasableBucket {
   switch (address.kind) {
     case 'folder':
       return new DirectoryBucket(address.path, ports);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { z } from 'zod';
+import { readHolder } from '../../fence/holder.ts';
 import { tenantKey } from '../testing.ts';
 import { hexOf, OfflineTenant } from './testing.ts';
 
@@ -64,6 +67,17 @@ test('what went wrong is the last line too, with an exit code of its kind', () =
   assert.notEqual(wrong.error?.mend, '');
   const usage = run(['--list']);
   assert.deepEqual([usage.code, usage.error?.reason], [2, 'usage']);
+});
+
+test('the disk that a file names goes on with its lease at once', async () => {
+  const of = await OfflineTenant.make();
+  const disk = of.path('disk');
+  const holder = await readHolder(disk, randomUUID);
+  const agent = await of.otherAgent(30_000, 3_600_000, holder);
+  await agent.stop(); // without a word
+  const { code, result } = run([...at(of), '--remove', '--disk', disk]);
+  assert.deepEqual([code, result?.removed.left, readdirSync(of.folder)], [0, false, []]);
+  of.end();
 });
 
 test('an export to standard output leaves the words on descriptor 3', () => {

@@ -4,10 +4,12 @@
  *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --command JSON [--output FILE|-]
  *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --rotate-to NEW_KEY_FILE
  *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --recover newest|NUMBER
+ *   node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE --look | --remove [--disk FILE]
  *
  * `--command` is a VaultCommand, and what comes is NDJSON (words.ts). The exit code is that of the error (kit/errors.ts).
  */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { toJson } from '@bufbuild/protobuf';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
@@ -17,11 +19,12 @@ import { ProgressSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { objectAt } from '../../bucket/layout.ts';
 import { openBucket } from '../../bucket/open-bucket.ts';
 import { faultPoint } from '../../fault-point.ts';
-import { holderIdOf } from '../../fence/lease-record.ts';
+import { readHolder } from '../../fence/holder.ts';
+import { type HolderId, holderIdOf } from '../../fence/lease-record.ts';
 import { DEFAULT_OUTAGE_MILLIS, DEFAULT_TTL_MILLIS, termsOf } from '../../fence/terms.ts';
 import { bootClock } from '../../launcher/boot-clock.ts';
 import { createReporter } from '../../supervise/progress.ts';
-import { isArchiveOnStandardOutput, parseOrder } from './order.ts';
+import { isArchiveOnStandardOutput, type Order, parseOrder } from './order.ts';
 import { runOrder } from './run-order.ts';
 import { type Say, wordsTo } from './words.ts';
 
@@ -36,8 +39,7 @@ async function main(words: readonly string[], say: Say, signal: AbortSignal): Pr
       bucket: openBucket(order.bucket, { clock, random, newId: randomUUID }),
       lease: {
         name: objectAt({ kind: 'lease' }),
-        // A disk of its own: it takes over from nobody who may still be there.
-        claimant: { holder: holderIdOf(randomUUID()), instance: randomUUID(), host: `${hostname()} (offline)` },
+        claimant: { holder: await holderOf(order), instance: randomUUID(), host: `${hostname()} (offline)` },
         // It asks no coordinator; the second is for a lease that somebody removed.
         terms: termsOf(DEFAULT_TTL_MILLIS, { id: '', outageMillis: DEFAULT_OUTAGE_MILLIS }),
         clock: bootClock,
@@ -61,6 +63,12 @@ async function main(words: readonly string[], say: Say, signal: AbortSignal): Pr
     say({ error: { code, reason, message, field, mend } });
     return exitCodeOf(error);
   }
+}
+
+/** A disk of its own, which takes over from nobody who may still be there; or one whose agent was ended, which goes on at once. */
+async function holderOf({ diskFile }: Order): Promise<HolderId> {
+  const isThere = diskFile !== undefined && existsSync(diskFile);
+  return isThere ? readHolder(diskFile, randomUUID) : holderIdOf(randomUUID());
 }
 
 const stop = new AbortController();

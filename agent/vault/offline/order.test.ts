@@ -22,6 +22,12 @@ test('a recovery names a snapshot, or the newest good one', () => {
   assert.deepEqual(parseOrder([...vault, '--recover', '41']).what, { do: 'recover', sequence: 41 });
 });
 
+test('a look and a removal take no word; a removal may name the disk of who had the tenant', () => {
+  assert.deepEqual(parseOrder([...vault, '--look']).what, { do: 'look' });
+  const removal = parseOrder([...vault, '--remove', '--disk', '/data/agent/disk']);
+  assert.deepEqual([removal.what, removal.diskFile], [{ do: 'remove' }, '/data/agent/disk']);
+});
+
 test('an archive goes to a file or to standard output', () => {
   assert.deepEqual(parseOrder([...exporting, '--output', 'a.tar']).archive, { to: 'file', path: 'a.tar' });
   for (const output of [['--output', '-'], ['--output=-']]) {
@@ -39,6 +45,7 @@ const wrong: { reason: string; words: string[]; error: string; field?: string }[
     error: 'usage',
   },
   { reason: 'to recover what is no number', words: [...vault, '--recover', '0'], error: 'usage' },
+  { reason: 'to look and to remove', words: [...vault, '--look', '--remove'], error: 'usage' },
   { reason: 'without a bucket', words: ['--key-file', 'key', '--command', '{"list":{}}'], error: 'usage' },
   { reason: 'without a key file', words: ['--bucket', '/b', '--command', '{"list":{}}'], error: 'usage' },
   {

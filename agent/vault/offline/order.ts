@@ -12,12 +12,17 @@ export type ArchiveTarget = { readonly to: 'standard output' } | { readonly to: 
 /** An order. */
 export type Order = {
   readonly bucket: BucketAddress;
+  /** Of a look it is no matter whether the file is there. */
   readonly keyFile: string;
+  /** A file that says on which disk the tenant was live until now (fence/holder.ts), for who has ended its agent there. */
+  readonly diskFile: string | undefined;
   readonly what:
     | { readonly do: 'command'; readonly command: VaultCommand }
     | { readonly do: 'rotate'; readonly newKeyFile: string }
     /** `sequence` is undefined for the newest good snapshot. */
-    | { readonly do: 'recover'; readonly sequence: number | undefined };
+    | { readonly do: 'recover'; readonly sequence: number | undefined }
+    | { readonly do: 'look' }
+    | { readonly do: 'remove' };
   readonly archive: ArchiveTarget | undefined;
 };
 
@@ -28,11 +33,14 @@ const options = {
   output: { type: 'string' },
   'rotate-to': { type: 'string' },
   recover: { type: 'string' },
+  look: { type: 'boolean', default: false },
+  remove: { type: 'boolean', default: false },
+  disk: { type: 'string' },
 } as const;
 
 const USAGE =
   'node agent/vault/offline/main.ts --bucket ADDRESS --key-file FILE ' +
-  '(--command JSON [--output FILE|-] | --rotate-to NEW_KEY_FILE | --recover newest|NUMBER)';
+  '(--command JSON [--output FILE|-] | --rotate-to NEW_KEY_FILE | --recover newest|NUMBER | --look | --remove [--disk FILE])';
 
 /** Reads the arguments; says what is wrong with them. */
 export function parseOrder(words: readonly string[]): Order {
@@ -41,6 +49,7 @@ export function parseOrder(words: readonly string[]): Order {
   const order: Order = {
     bucket: parseBucketAddress(required(values.bucket, '--bucket'), '--bucket'),
     keyFile: required(values['key-file'], '--key-file'),
+    diskFile: values.disk,
     what: whatToDo(values),
     archive:
       output === undefined ? undefined : output === '-' ? { to: 'standard output' } : { to: 'file', path: output },
@@ -50,9 +59,12 @@ export function parseOrder(words: readonly string[]): Order {
   return order;
 }
 
-function whatToDo({ command, recover, 'rotate-to': newKeyFile }: ReturnType<typeof parse>): Order['what'] {
-  if ([command, newKeyFile, recover].filter((value) => value !== undefined).length !== 1)
-    throw wrongUse('one of --command, --rotate-to and --recover is needed');
+function whatToDo({ command, recover, 'rotate-to': newKeyFile, ...values }: ReturnType<typeof parse>): Order['what'] {
+  const given = [command, newKeyFile, recover].filter((value) => value !== undefined).length;
+  if (given + Number(values.look) + Number(values.remove) !== 1)
+    throw wrongUse('one of --command, --rotate-to, --recover, --look and --remove is needed');
+  if (values.look) return { do: 'look' };
+  if (values.remove) return { do: 'remove' };
   if (newKeyFile !== undefined) return { do: 'rotate', newKeyFile };
   if (recover === undefined) return { do: 'command', command: commandOf(command ?? '') };
   if (recover !== 'newest' && !/^[1-9]\d{0,14}$/.test(recover))

@@ -1,11 +1,12 @@
 /** Carries out an order with nothing but a bucket and a key. */
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type JsonValue, toJson } from '@bufbuild/protobuf';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { type VaultCommand, VaultResultSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import type { ReportProgress } from '../../appliers/applier.ts';
-import type { Bucket } from '../../bucket/bucket.ts';
+import type { ErasableBucket, Erased } from '../../bucket/bucket.ts';
 import { epochOf } from '../../fence/lease-record.ts';
 import { carryOutVaultCommand } from '../commands/carry-out.ts';
 import type { VaultCommandPorts } from '../commands/ports.ts';
@@ -17,19 +18,22 @@ import { readTenantKey, type TenantKey } from '../keys/tenant-key.ts';
 import { Pruner } from '../prune/prune.ts';
 import { DEFAULT_RETENTION } from '../prune/retention.ts';
 import { rotateTenantKey } from '../rotate/rotate.ts';
+import { unlessUnreadable } from '../unreadable.ts';
 import { openVault, type Vault } from '../vault.ts';
 import { writeArchive } from './archive-output.ts';
 import { type BorrowPorts, withLease } from './borrowed-lease.ts';
+import { lookAtVault } from './look.ts';
 import type { Order } from './order.ts';
+import { removeVault } from './remove-vault.ts';
 import { waysBack } from './ways-back.ts';
 
 /** What it takes. */
 export type RunPorts = {
-  readonly bucket: Bucket;
+  readonly bucket: ErasableBucket;
   /** How the lease is taken, where one is needed. */
   readonly lease: Pick<BorrowPorts, 'name' | 'claimant' | 'terms' | 'clock' | 'random' | 'log'>;
   readonly report: ReportProgress;
-  /** Awaited after each step, as `prune:STEP`, `rotate:STEP`, `recover:STEP`, `restore:STEP`. */
+  /** Awaited after each step, as `prune:STEP`, `rotate:STEP`, `recover:STEP`, `restore:STEP`, `remove:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
   readonly newId: () => string;
   readonly randomBytes: Random;
@@ -38,7 +42,9 @@ export type RunPorts = {
 
 /** Carries it out; what came of it. */
 export async function runOrder(order: Order, ports: RunPorts, signal: AbortSignal): Promise<JsonValue> {
+  if (order.what.do === 'look') return look(order.keyFile, ports, signal);
   const key = await readTenantKey(order.keyFile);
+  if (order.what.do === 'remove') return remove(key, ports, signal);
   if (order.what.do === 'rotate') return rotate(key, await readTenantKey(order.what.newKeyFile), ports, signal);
   if (order.what.do === 'recover') return recoverNewest(key, order.what.sequence, ports, signal);
   const { command } = order.what;
@@ -83,6 +89,26 @@ async function recoverNewest(
   );
 }
 
+async function look(keyFile: string, { bucket }: RunPorts, signal: AbortSignal): Promise<JsonValue> {
+  const key = existsSync(keyFile) ? await readTenantKey(keyFile) : undefined;
+  const { vault, keys } = await lookAtVault(bucket, key, signal);
+  return { look: { vault, keys: [...keys] } };
+}
+
+async function remove(key: TenantKey, ports: RunPorts, signal: AbortSignal): Promise<JsonValue> {
+  const { bucket, onStep, report } = ports;
+  report('remove', `removing everything in ${bucket.address}`);
+  // What is damaged is to go, too; then an epoch above the lease's own has to do.
+  const epochBefore = async (stop: AbortSignal) => {
+    const vault = await openVault(bucket, key, ports.randomBytes, stop).catch(unlessUnreadable);
+    return vault ? lastEpoch(vault, stop) : 0;
+  };
+  const leased = (work: (stop: AbortSignal) => Promise<Erased>) =>
+    underLease(ports, epochBefore, (_, stop) => work(stop), signal);
+  const { objects, bytes, left } = await removeVault(key, { bucket, underLease: leased, onStep }, signal);
+  return { removed: { objects, bytes, left } };
+}
+
 function removes({ command }: VaultCommand): boolean {
   return command.case === 'prune' && !command.value.dryRun;
 }
@@ -107,12 +133,12 @@ async function rotate(oldKey: TenantKey, newKey: TenantKey, ports: RunPorts, sig
   );
 }
 
-function underLease(
+function underLease<T>(
   { bucket, lease, report }: RunPorts,
   epochBefore: (signal: AbortSignal) => Promise<number>,
-  work: Parameters<typeof withLease<JsonValue>>[1],
+  work: Parameters<typeof withLease<T>>[1],
   signal: AbortSignal,
-): Promise<JsonValue> {
+): Promise<T> {
   const ports = {
     ...lease,
     bucket,

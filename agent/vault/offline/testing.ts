@@ -76,11 +76,11 @@ export class OfflineTenant {
   }
 
   /** An agent elsewhere that holds the lease. */
-  async otherAgent(ttlMillis: number, outageMillis = 0): Promise<Fence> {
+  async otherAgent(ttlMillis: number, outageMillis = 0, holder = holderIdOf('another disk')): Promise<Fence> {
     const fence = new Fence({
       bucket: this.history.bucket,
       name: LEASE,
-      claimant: { holder: holderIdOf('another disk'), instance: 'an agent', host: 'the-other-machine' },
+      claimant: { holder, instance: 'an agent', host: 'the-other-machine' },
       terms: termsOf(ttlMillis, { id: 'a coordinator', outageMillis }),
       epochOfHead: async () => epochOf(1),
       launcher: { hold: async () => {} },
