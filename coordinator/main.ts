@@ -169,6 +169,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     commands: {
       agent: [process.execPath, ...leanFlags, join(repository, 'agent', 'main.ts')],
       launcher: [process.execPath, ...leanFlags, join(repository, 'agent', 'launcher', 'main.ts')],
+      bucket: [process.execPath, ...leanFlags, join(repository, 'agent', 'vault', 'offline', 'main.ts')],
     },
     environment: process.env,
     buckets: settings.buckets,

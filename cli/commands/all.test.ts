@@ -118,6 +118,7 @@ const uses: Readonly<Record<string, Use>> = {
     words: [...inBucket, '--new-key-file', 'new.key'],
     result: { rotated: { oldKey: '0123456789abcdef', newKey: 'fedcba9876543210', generation: 2 } },
   },
+  'vault delete': { words: [...inBucket, '--yes'], result: { removed: { objects: 12, bytes: 4096, left: false } } },
   'audit list': { words: [] },
 };
 

@@ -25,6 +25,7 @@ import { tenantRestart } from './tenant/restart.ts';
 import { tenantShell } from './tenant/shell.ts';
 import { tenantShow } from './tenant/show.ts';
 import { tenantWatch } from './tenant/watch.ts';
+import { vaultDelete } from './vault/delete.ts';
 import { vaultDiff } from './vault/diff.ts';
 import { vaultExport } from './vault/export.ts';
 import { vaultList } from './vault/list.ts';
@@ -69,5 +70,6 @@ export const commands: readonly Command[] = [
   vaultDiff,
   vaultRecover,
   vaultRotateKey,
+  vaultDelete,
   auditList,
 ];

@@ -28,11 +28,28 @@ const recovered = z.object({
   }),
 });
 
+const removed = z.object({
+  removed: z.object({
+    objects: z.number(),
+    bytes: z.number(),
+    /** Whether anything is in the bucket still: no agent was ever there then. */
+    left: z.boolean(),
+  }),
+});
+
 /** What came of a rotation. */
 export type Rotated = z.output<typeof rotated>['rotated'];
 
 /** What came of a recovery. */
 export type Recovered = z.output<typeof recovered>['recovered'];
+
+/** What came of a removal. */
+export type Removed = z.output<typeof removed>['removed'];
+
+/** Removes the vault and everything else in its bucket. */
+export async function removeVault(context: Context, way: BucketWay): Promise<Removed> {
+  return readResult(removed, await order(context, way, ['--remove'])).removed;
+}
 
 /** Gives the vault another tenant key. */
 export async function rotateKey(context: Context, way: BucketWay, newKeyFile: string): Promise<Rotated> {

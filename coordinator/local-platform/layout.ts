@@ -19,15 +19,27 @@ export function tenantLayout(home: string, tenant: string) {
     /** Where the tenant is durable, unless buckets are elsewhere. */
     bucket: at('openclaw'),
     /** The tenant's key. Without it nothing in the bucket can be read. */
-    key: at('key', 'tenant.key'),
+    key: keyWithin(data),
     bin: at('bin'),
     logs: at('logs'),
     log: (program: LogProgram) => at('logs', `${program}.log`),
     agent: { lock: at('agent', 'lock'), pid: at('agent', 'agent.pid') },
+    /** Says which disk this is, for the lease (agent/fence/holder.ts). */
+    disk: at('agent', 'disk'),
     agentStartedWith: at('agent', 'started-with'),
     launcher: { lock: at('run', 'launcher.lock'), pid: at('run', 'launcher.pid') },
     gatewayLock: at('run', 'gateway.lock'),
   } as const;
+}
+
+/** The file with the key in a tenant's folder, wherever that is. */
+export function keyWithin(data: string): string {
+  return join(data, 'key', 'tenant.key');
+}
+
+/** Where the folders of deleted tenants are kept whose retention says so, as `NAME-TIME`. */
+export function retainedFolder(home: string): string {
+  return join(home, 'retained');
 }
 
 /** Makes the tenant's folders, private to this user. */

@@ -17,6 +17,7 @@ import { eventually, isThere, pidOf, secrets, standInPlatform } from './testing.
 const root = await mkdtemp(join(tmpdir(), 'opencrane-platform-'));
 after(() => rm(root, { recursive: true, force: true }));
 const patient = new AbortController().signal;
+const nothingLeft = { retainedAt: '', retainedBucket: '', retainedKey: '' };
 const host = fileURLToPath(new URL('./stand-in-host.ts', import.meta.url));
 
 let homes = 0;
@@ -201,7 +202,7 @@ test('a delete that a crash cut off stops what still runs before it takes the da
     await once(child, 'exit');
     const platform = standInPlatform(home); // it was never told to ensure the tenant
     const { agent, launcher } = await bothUp(home, 'jente');
-    assert.deepEqual(await platform.remove('jente', 'delete'), { retainedAt: '' });
+    assert.deepEqual(await platform.remove('jente', 'delete', patient), nothingLeft);
     assert.equal(existsSync(tenantLayout(home, 'jente').data), false);
     await eventually('both are gone', () => !isThere(agent) && !isThere(launcher));
   });
@@ -213,10 +214,10 @@ test('what is retained is moved, with everything in it; a tenant that is gone is
   await platform.ensure('jente');
   await bothUp(home, 'jente');
   writeFileSync(join(tenantLayout(home, 'jente').state, 'precious'), 'kept');
-  const { retainedAt } = await platform.remove('jente', 'retain');
+  const { retainedAt } = await platform.remove('jente', 'retain', patient);
   assert.equal(readFileSync(join(retainedAt, 'state', 'precious'), 'utf8'), 'kept');
   assert.equal(existsSync(tenantLayout(home, 'jente').data), false);
-  assert.deepEqual(await platform.remove('jente', 'retain'), { retainedAt: '' });
+  assert.deepEqual(await platform.remove('jente', 'retain', patient), nothingLeft);
   await platform.stop(patient);
 });
 
@@ -247,7 +248,10 @@ test('data is not taken away while an OpenClaw holds the state', async () => {
   try {
     await once(other.stdout, 'data');
     const platform = standInPlatform(home, '127.0.0.1:1', hasty());
-    await assert.rejects(platform.remove('jente', 'delete'), { code: 'failed_precondition', reason: 'state_in_use' });
+    await assert.rejects(platform.remove('jente', 'delete', patient), {
+      code: 'failed_precondition',
+      reason: 'state_in_use',
+    });
     assert.ok(existsSync(layout.data));
   } finally {
     other.kill('SIGKILL');

@@ -10,11 +10,13 @@ import type { Logger } from '@opencrane/kit/logging.ts';
 import { removeTree } from '@opencrane/kit/remove-tree.ts';
 import type { AgentTokens } from '../identity/agent-tokens.ts';
 import { readOrCreateSecret } from '../identity/secret-file.ts';
-import type { Access, LogProgram, Platform, Retention } from '../tenants/ports.ts';
+import type { Access, LogProgram, Platform, Removal, Retention } from '../tenants/ports.ts';
 import { AgentTokenFiles } from './agent-token-files.ts';
+import { BucketProgram } from './bucket-program.ts';
+import { bucketTaken, keptKeys } from './bucket-taken.ts';
 import type { DetachedSpec } from './detached.ts';
 import { GatewayPorts, readGatewayPort } from './gateway-port.ts';
-import { makeFolders, type TenantLayout, tenantLayout } from './layout.ts';
+import { keyWithin, makeFolders, retainedFolder, type TenantLayout, tenantLayout } from './layout.ts';
 import { leanEnvironment } from './lean-process.ts';
 import { readLog } from './log-reader.ts';
 import { Program, type ProgramSpec } from './program.ts';
@@ -31,7 +33,11 @@ export type LocalPlatformOptions = {
   readonly witnessId: string;
   readonly tokens: Pick<AgentTokens, 'issue'>;
   /** The command lines of the two programs, without arguments of their own. */
-  readonly commands: { readonly agent: DetachedSpec['command']; readonly launcher: DetachedSpec['command'] };
+  readonly commands: {
+    readonly agent: DetachedSpec['command'];
+    readonly launcher: DetachedSpec['command'];
+    readonly bucket: DetachedSpec['command'];
+  };
   /** The coordinator's own environment; what tenants need of it is handed down. */
   readonly environment: NodeJS.ProcessEnv;
   /** Address of a tenant's bucket, with `{tenant}` in it; undefined for a folder beside the tenant's others. */
@@ -55,11 +61,14 @@ export class LocalPlatform implements Platform, Part {
   readonly #ports: GatewayPorts;
   readonly #tokens: AgentTokenFiles;
   readonly #troubles = new Troubles();
+  readonly #buckets: BucketProgram;
 
   constructor(options: LocalPlatformOptions) {
-    const { tokens, clock, log, random } = options;
+    const { tokens, clock, log, random, commands, environment } = options;
     this.#options = options;
     this.#ports = new GatewayPorts(() => this.#takenPorts(), random);
+    const lean = { ...handedDown('bucket', environment), ...leanEnvironment };
+    this.#buckets = new BucketProgram({ command: commands.bucket, environment: lean });
     this.#tokens = new AgentTokenFiles({
       issue: (tenant) => tokens.issue(tenant, randomUUID()),
       file: (tenant) => this.#layout(tenant).agentToken,
@@ -96,23 +105,37 @@ export class LocalPlatform implements Platform, Part {
     await running;
   }
 
-  async remove(tenant: string, retention: Retention): Promise<{ readonly retainedAt: string }> {
-    const { data } = this.#layout(tenant);
-    if (!existsSync(data)) return { retainedAt: '' };
+  async assertFree(tenant: string): Promise<void> {
+    const { home, buckets } = this.#options;
+    if (buckets === undefined) return; // its bucket is in its folder, together with its key
+    const layout = this.#layout(tenant);
+    const bucket = this.#bucket(tenant, layout);
+    const { vault, keys } = await this.#buckets.look({ bucket, keyFile: layout.key });
+    if (vault === 'other') throw bucketTaken({ tenant, bucket, keys, key: layout.key, kept: keptKeys(home, tenant) });
+  }
+
+  async remove(tenant: string, retention: Retention, signal: AbortSignal): Promise<Removal> {
+    const layout = this.#layout(tenant);
+    const { data } = layout;
+    if (!existsSync(data)) return { retainedAt: '', retainedBucket: '', retainedKey: '' };
     // One whose delete a crashed coordinator has begun was not started by us, and may run all the same.
     const programs = (await this.#running.get(tenant)) ?? this.#programs(tenant, 0);
     await programs.stop(new AbortController().signal);
     this.#running.delete(tenant);
     this.#tokens.forget(tenant);
     this.#troubles.forget(tenant);
+    const { home, buckets, clock } = this.#options;
     if (retention === 'delete') {
+      // The folder has the key, by which a removal that was cut off goes on: it goes last.
+      const retainedBucket = buckets === undefined ? '' : await this.#emptyBucket(tenant, layout, signal);
       await removeTree(data);
-      return { retainedAt: '' };
+      return { retainedAt: '', retainedBucket, retainedKey: '' };
     }
-    const retainedAt = join(this.#options.home, 'retained', `${tenant}-${this.#options.clock.now()}`);
+    const retainedAt = join(retainedFolder(home), `${tenant}-${clock.now()}`);
     await mkdir(dirname(retainedAt), { recursive: true, mode: 0o700 });
     await rename(data, retainedAt);
-    return { retainedAt };
+    if (buckets === undefined) return { retainedAt, retainedBucket: '', retainedKey: '' };
+    return { retainedAt, retainedBucket: this.#bucket(tenant, layout), retainedKey: keyWithin(retainedAt) };
   }
 
   readLogs(
@@ -136,6 +159,29 @@ export class LocalPlatform implements Platform, Part {
       shellEnvironment: { PATH: path, OPENCRANE_TENANT: tenant, OPENCRANE_DATA: layout.data },
       shellDirectory: layout.state,
     };
+  }
+
+  /** Empties a bucket that is elsewhere; its address when that has something in it which is not this tenant's. */
+  async #emptyBucket(tenant: string, layout: TenantLayout, signal: AbortSignal): Promise<string> {
+    const bucket = this.#bucket(tenant, layout);
+    if (!existsSync(layout.key)) {
+      const { vault } = await this.#buckets.look({ bucket, keyFile: layout.key });
+      return vault === 'none' ? '' : bucket;
+    }
+    try {
+      const { left } = await this.#buckets.remove({ bucket, keyFile: layout.key }, layout.disk, signal);
+      return left ? bucket : '';
+    } catch (cause) {
+      const reason = cause instanceof OpenCraneError ? cause.reason : '';
+      if (reason === 'bucket_missing') return '';
+      if (!['wrong_key', 'object_missing'].includes(reason)) throw cause;
+      const why = messageOf(cause);
+      this.#options.log.warn(
+        { tenant, bucket, why },
+        'the vault in the bucket is not of this tenant’s key, and is kept',
+      );
+      return bucket;
+    }
   }
 
   async #begin(tenant: string): Promise<TenantPrograms> {

@@ -13,12 +13,16 @@ const forBoth = [
   'OPENCRANE_FAULT_ONCE',
 ] as const;
 
-/** The agent's own settings (agent/settings.ts), and how Google's library finds who it is (Application Default Credentials). */
+/** The agent's own settings (agent/settings.ts). */
 const forAgents = [
   'OPENCRANE_READY_TIMEOUT_MS',
   'OPENCRANE_SOAK_MS',
   'OPENCRANE_LEASE_TTL_MS',
   'OPENCRANE_OUTAGE_MS',
+] as const;
+
+/** How Google's library finds who it is (Application Default Credentials), for who goes to a bucket. */
+const forBuckets = [
   'GOOGLE_APPLICATION_CREDENTIALS',
   'GOOGLE_CLOUD_PROJECT',
   'GOOGLE_CLOUD_QUOTA_PROJECT',
@@ -28,7 +32,15 @@ const forAgents = [
   'METADATA_SERVER_DETECTION',
 ] as const;
 
-/** What is handed down to an agent or a launcher. A launcher needs to know nothing of bucket and coordinator. */
-export function handedDown(program: 'agent' | 'launcher', environment: NodeJS.ProcessEnv): Record<string, string> {
-  return pick(environment, program === 'agent' ? [...forBoth, ...forAgents] : forBoth);
+const namesFor = {
+  agent: [...forBoth, ...forAgents, ...forBuckets],
+  /** It needs to know nothing of bucket and coordinator. */
+  launcher: forBoth,
+  /** What looks at a bucket or empties it where no agent is (bucket-program.ts). */
+  bucket: [...forBoth, ...forBuckets],
+} as const;
+
+/** What is handed down to a program. */
+export function handedDown(program: keyof typeof namesFor, environment: NodeJS.ProcessEnv): Record<string, string> {
+  return pick(environment, namesFor[program]);
 }

@@ -37,6 +37,7 @@ export function standInPlatform(
     commands: {
       agent: [process.execPath, standIn, 'agent'],
       launcher: [process.execPath, standIn, 'launcher'],
+      bucket: [process.execPath, standIn, 'bucket'],
     },
     environment: { ...process.env, ...secrets },
     buckets: undefined,

@@ -38,7 +38,7 @@ for (const [at, { reason, agent, says }] of agents.entries()) {
   test(reason, { timeout: 60_000 }, async () => {
     const [file, ...args] = agent;
     const platform = standInPlatform(join(root, `home-${at}`), undefined, undefined, {
-      commands: { agent: [file, ...args], launcher },
+      commands: { agent: [file, ...args], launcher, bucket: launcher },
     });
     const lines: string[] = [];
     platform.onTrouble((tenant, line) => lines.push(`${tenant}: ${line}`));

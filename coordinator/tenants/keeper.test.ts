@@ -70,6 +70,36 @@ onEachDatabase((database: Database) => {
     assert.equal(platform.asked.length, 1);
   });
 
+  test('a delete that fails says why, and is gone on with when it is asked for again', async (t) => {
+    const { keeper, platform, directory, addTenant, reasons } = await start(t);
+    await addTenant('jente', '', 'delete');
+    directory.markDeleting('jente');
+    platform.failRemove = new Error('gs://acme-jente does not answer');
+    await assert.rejects(keeper.remove('jente'), { message: 'gs://acme-jente does not answer' });
+    assert.deepEqual(phaseOfEntry(directory.get('jente')), {
+      phase: Phase.DELETING,
+      message:
+        'cannot be deleted: gs://acme-jente does not answer; delete it again to go on, or restart the coordinator',
+    });
+    platform.failRemove = undefined;
+    await keeper.remove('jente');
+    assert.deepEqual(directory.names(), []);
+    assert.deepEqual(await reasons('jente'), ['TenantDeleted']);
+  });
+
+  test('a delete that is under way is told that the coordinator stops', async (t) => {
+    const { keeper, platform, directory, addTenant } = await start(t);
+    await addTenant('jente', '', 'delete');
+    directory.markDeleting('jente');
+    const hold = Promise.withResolvers<void>();
+    platform.holdRemove = hold.promise;
+    const removal = assert.rejects(keeper.remove('jente'), { name: 'AbortError' });
+    const stopped = keeper.stop();
+    hold.resolve();
+    await Promise.all([removal, stopped]);
+    assert.deepEqual(directory.names(), ['jente'], 'the next start goes on');
+  });
+
   test('a delete leaves nothing but the audit log, the last event and what others have', async (t) => {
     const { keeper, store, directory, observer, revisions, givenUp, audit, addTenant, reasons } = await start(t);
     for (const tenant of ['jente', 'noor']) {
@@ -89,7 +119,11 @@ onEachDatabase((database: Database) => {
       });
     }
     directory.markDeleting('jente');
-    assert.deepEqual(await keeper.remove('jente'), { retainedAt: 'retained/jente' });
+    assert.deepEqual(await keeper.remove('jente'), {
+      retainedAt: 'retained/jente',
+      retainedBucket: 'gs://jente',
+      retainedKey: 'retained/jente/key',
+    });
     for (const table of ['tenants', 'observations', 'receipts', 'revisions', 'given_up'] as const) {
       const rows = JSON.stringify(await store.db.selectFrom(table).selectAll().execute());
       assert.doesNotMatch(rows, /jente/, table);
@@ -106,7 +140,8 @@ onEachDatabase((database: Database) => {
     directory.markDeleting('jente');
     keeper.ensure('jente');
     const removals = await Promise.all([keeper.remove('jente'), keeper.remove('jente')]);
-    assert.deepEqual(removals, [{ retainedAt: '' }, { retainedAt: '' }]);
+    const nothing = { retainedAt: '', retainedBucket: '', retainedKey: '' };
+    assert.deepEqual(removals, [nothing, nothing]);
     assert.deepEqual(platform.asked, ['ensure jente', 'remove jente delete']);
   });
 });

@@ -14,7 +14,7 @@ import type { ReceiptStore } from '../receipts/receipt-store.ts';
 import type { RevisionStore } from '../revisions/revision-store.ts';
 import type { Store } from '../store/store.ts';
 import type { TenantDirectory } from './directory.ts';
-import type { Platform } from './ports.ts';
+import type { Platform, Removal } from './ports.ts';
 import type { TenantStore } from './tenant-store.ts';
 
 /** What the keeper works with. */
@@ -32,9 +32,6 @@ export type TenantKeeperParts = {
   readonly log: Logger;
 };
 
-/** What is left of a tenant that was removed. */
-export type Removal = { /** Empty when the data was removed. */ readonly retainedAt: string };
-
 type Ensuring = { readonly cancel: AbortController; readonly done: Promise<void> };
 
 const RETRY: BackoffOptions = { firstMillis: 500, maxMillis: 30_000 };
@@ -45,6 +42,7 @@ export class TenantKeeper implements Part {
   readonly #parts: TenantKeeperParts;
   readonly #ensuring = new Map<string, Ensuring>();
   readonly #removing = new Map<string, Promise<Removal>>();
+  readonly #stop = new AbortController();
 
   constructor(parts: TenantKeeperParts) {
     this.#parts = parts;
@@ -61,8 +59,9 @@ export class TenantKeeper implements Part {
     }
   }
 
-  /** Ends trying to start tenants, and waits for deletes that are under way. What runs, runs on. */
+  /** Ends trying to start tenants, and deletes that are under way, with which the next start goes on. What runs, runs on. */
   async stop(): Promise<void> {
+    this.#stop.abort();
     for (const { cancel } of this.#ensuring.values()) cancel.abort();
     await Promise.all([...this.#ensuring.values()].map(({ done }) => done));
     await Promise.allSettled(this.#removing.values());
@@ -103,18 +102,30 @@ export class TenantKeeper implements Part {
   }
 
   async #remove(name: string): Promise<Removal> {
-    const { directory, platform } = this.#parts;
     const ensuring = this.#ensuring.get(name);
     ensuring?.cancel.abort();
     await ensuring?.done; // what is being started now would outlive the removal
-    const { retention } = directory.get(name).record;
-    const removal = await platform.remove(name, retention);
+    const removal = await this.#removeFromPlatform(name);
     await this.#forget(name, removal);
     return removal;
   }
 
+  /** One that fails stays a tenant that is being deleted, and says why. */
+  async #removeFromPlatform(name: string): Promise<Removal> {
+    const { directory, platform } = this.#parts;
+    const { retention } = directory.get(name).record;
+    if (directory.get(name).observed.platformProblem !== '') directory.observe(name, { platformProblem: '' });
+    try {
+      return await platform.remove(name, retention, this.#stop.signal);
+    } catch (cause) {
+      const mend = 'delete it again to go on, or restart the coordinator';
+      directory.observe(name, { platformProblem: `cannot be deleted: ${messageOf(cause)}; ${mend}` });
+      throw cause;
+    }
+  }
+
   /** Removes what the database holds of a tenant, but for the audit log. */
-  async #forget(name: string, { retainedAt }: Removal): Promise<void> {
+  async #forget(name: string, removal: Removal): Promise<void> {
     const { store, tenants, revisions, receipts, givenUp, events, directory } = this.#parts;
     await store.transaction(async (change) => {
       // Whoever writes a revision of the tenant now has either committed it, or finds that the tenant is gone.
@@ -124,11 +135,15 @@ export class TenantKeeper implements Part {
       await givenUp.removeTenant(change, name);
       await events.removeTenant(change, name);
       await tenants.remove(change, name);
-      const message = retainedAt === '' ? 'its data was removed' : `its data is kept at ${retainedAt}`;
-      await events.record(change, { tenant: name, reason: 'TenantDeleted', message });
+      await events.record(change, { tenant: name, reason: 'TenantDeleted', message: whatIsLeft(removal) });
       change.afterCommit(() => directory.remove(name));
     });
   }
+}
+
+function whatIsLeft({ retainedAt, retainedBucket }: Removal): string {
+  const kept = [retainedAt, retainedBucket].filter((place) => place !== '');
+  return kept.length === 0 ? 'its data was removed' : `its data is kept at ${kept.join(' and ')}`;
 }
 
 function ignoreAbort(thrown: unknown): void {

@@ -37,7 +37,7 @@ export type PhaseAndMessage = { readonly phase: Phase; readonly message: string 
 
 /** Sums up. */
 export function phaseOf(seen: PhaseInput): PhaseAndMessage {
-  if (seen.deleting) return { phase: Phase.DELETING, message: 'it is being deleted' };
+  if (seen.deleting) return { phase: Phase.DELETING, message: seen.platformProblem || 'it is being deleted' };
   if (!seen.heard) {
     if (seen.platformProblem !== '') return { phase: Phase.DEGRADED, message: seen.platformProblem };
     return { phase: Phase.PENDING, message: progressLine(seen.progress) || 'no agent has reported yet' };

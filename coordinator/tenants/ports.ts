@@ -6,6 +6,16 @@ export type Retention = 'retain' | 'delete';
 /** One of the programs of a tenant that keep a log. */
 export type LogProgram = 'openclaw' | 'agent' | 'launcher';
 
+/** What of a deleted tenant is still there. */
+export type Removal = {
+  /** Where its folder is kept; empty when it was removed. */
+  readonly retainedAt: string;
+  /** Address of its bucket, when that is elsewhere and still has something in it; else empty. */
+  readonly retainedBucket: string;
+  /** The file with the key that opens what is in the bucket; empty when there is none. */
+  readonly retainedKey: string;
+};
+
 /** How to get into a tenant's OpenClaw. */
 export type Access = {
   /** Address of OpenClaw's Control UI. */
@@ -25,11 +35,13 @@ export interface Platform {
    * found running, not when OpenClaw is ready. A second call changes nothing. Called for every tenant at start.
    */
   ensure(tenant: string): Promise<void>;
-  /** Stops everything of the tenant, drained, and removes or keeps its data. A tenant that is gone already is no error. */
-  remove(
-    tenant: string,
-    retention: Retention,
-  ): Promise<{ /** Empty when the data was removed. */ readonly retainedAt: string }>;
+  /** Throws `failed_precondition` when what is there of a tenant of this name cannot be this one's. Changes nothing. */
+  assertFree(tenant: string): Promise<void>;
+  /**
+   * Stops everything of the tenant, drained, and removes or keeps its data, in its bucket too. A tenant that is gone already is
+   * no error. When the signal fires, or anything fails, the next call goes on.
+   */
+  remove(tenant: string, retention: Retention, signal: AbortSignal): Promise<Removal>;
   /** The newest `tail` lines in one or more batches; with `follow`, those that come later, until the signal fires. Then it ends without an error. */
   readLogs(
     tenant: string,

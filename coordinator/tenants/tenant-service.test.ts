@@ -183,13 +183,30 @@ test('a delete honours retention, is audited once, and frees the name when it is
   await assert.rejects(config.replaceConfig({ scope, document: {} }), { code: Code.FailedPrecondition });
   hold.resolve();
   for (const answer of await Promise.all(deletes)) assert.equal(answer.retainedAt, '');
-  assert.equal((await client.deleteTenant({ name: 'noor' })).retainedAt, 'retained/noor');
+  const { retainedAt, retainedBucket, retainedKey } = await client.deleteTenant({ name: 'noor' });
+  assert.deepEqual([retainedAt, retainedBucket, retainedKey], ['retained/noor', 'gs://noor', 'retained/noor/key']);
   await assert.rejects(client.deleteTenant({ name: 'noor' }), { code: Code.NotFound });
   await client.createTenant({ name: 'jente' });
   assert.deepEqual(
     (await actions()).filter((action) => action.includes('delete')),
     ['admin tenant.delete tenant/noor', 'admin tenant.delete tenant/jente'],
   );
+});
+
+test('over what another tenant left nothing is created: no record, no event, no program', async (t) => {
+  const { client, platform, actions, events } = await start(t);
+  platform.taken = new OpenCraneError('failed_precondition', 'vault_of_another_key', 'gs://acme-jente has a vault');
+  await assert.rejects(client.createTenant({ name: 'jente' }), {
+    code: Code.FailedPrecondition,
+    message: /gs:\/\/acme-jente has a vault/,
+  });
+  assert.deepEqual([platform.asked, await actions()], [[], []]);
+  const told = await Array.fromAsync(events.follow({ tenant: 'jente', afterId: 0, follow: false }, t.signal));
+  assert.deepEqual(told, []);
+  platform.taken = undefined;
+  await client.createTenant({ name: 'jente' });
+  platform.taken = new Error('not asked any more');
+  await assert.rejects(client.createTenant({ name: 'jente' }), { code: Code.AlreadyExists });
 });
 
 test('a restart is audited and passed on; its failure reaches who asked', async (t) => {

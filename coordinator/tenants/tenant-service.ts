@@ -52,6 +52,8 @@ export function tenantService(parts: TenantServiceParts): ServiceImpl<typeof Ten
         createdAt: parts.clock.now(),
         deleting: false,
       };
+      // One that is there already is told so below, without asking a bucket.
+      if (directory.find(name) === undefined) await platform.assertFree(name);
       await createRecord(parts, record, actorOf(context));
       keeper.ensure(name);
       return message(name);

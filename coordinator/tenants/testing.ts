@@ -15,13 +15,16 @@ import { silent } from '../store/testing.ts';
 import { agentObserver } from './agent-observer.ts';
 import { TenantKeeper } from './keeper.ts';
 import { loadDirectory } from './load.ts';
-import type { Platform, Retention } from './ports.ts';
+import type { Platform, Removal, Retention } from './ports.ts';
 import { TenantStore } from './tenant-store.ts';
 
 /** A platform that remembers what it was asked, and fails where a test says so. */
 class FakePlatform implements Platform {
   readonly asked: string[] = [];
   failEnsure: Error | undefined;
+  failRemove: Error | undefined;
+  /** Why no tenant may be created. */
+  taken: Error | undefined;
   /** When set, removals wait for it. */
   holdRemove: Promise<void> | undefined;
   /** Tells trouble as a platform does. */
@@ -36,10 +39,23 @@ class FakePlatform implements Platform {
     if (this.failEnsure) throw this.failEnsure;
   }
 
-  async remove(tenant: string, retention: Retention) {
+  async assertFree(): Promise<void> {
+    if (this.taken) throw this.taken;
+  }
+
+  async remove(tenant: string, retention: Retention, signal: AbortSignal): Promise<Removal> {
     this.asked.push(`remove ${tenant} ${retention}`);
-    if (this.holdRemove !== undefined) await this.holdRemove;
-    return { retainedAt: retention === 'retain' ? `retained/${tenant}` : '' };
+    if (this.holdRemove !== undefined) {
+      await this.holdRemove;
+      signal.throwIfAborted();
+    }
+    if (this.failRemove) throw this.failRemove;
+    if (retention === 'delete') return { retainedAt: '', retainedBucket: '', retainedKey: '' };
+    return {
+      retainedAt: `retained/${tenant}`,
+      retainedBucket: `gs://${tenant}`,
+      retainedKey: `retained/${tenant}/key`,
+    };
   }
 
   async *readLogs(tenant: string, { program, tail }: { program: string; tail: number }) {

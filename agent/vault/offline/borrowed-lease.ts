@@ -3,7 +3,7 @@
  * the tenant. When nobody does for its time-to-live, it is free; one for which a coordinator may vouch is only after an
  * outage's time, since there is nobody to ask here.
  */
-import { messageOf } from '@opencrane/kit/errors.ts';
+import { type ErrorCode, messageOf, type OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ReportProgress } from '../../appliers/applier.ts';
 import { Fence, type FencePorts } from '../../fence/fence.ts';
 import { type LeaseRecord, sameWriting } from '../../fence/lease-record.ts';
@@ -30,7 +30,8 @@ export async function withLease<T>(
   });
   fence.start();
   try {
-    await whenFree(fence, `${ports.bucket.address}/${ports.name}`, report, AbortSignal.any([signal, lost.signal]));
+    const where = `${ports.bucket.address}/${ports.name}`;
+    await whenFree(fence, where, { report, ...ports }, AbortSignal.any([signal, lost.signal]));
     return await work(fence, AbortSignal.any([signal, lost.signal]));
   } catch (cause) {
     throw lost.signal.aborted ? lost.signal.reason : cause;
@@ -42,18 +43,39 @@ export async function withLease<T>(
   }
 }
 
+/** What may be over the next time that the bucket is asked. */
+const passing: ReadonlySet<ErrorCode> = new Set(['unavailable', 'deadline_exceeded', 'cancelled', 'aborted']);
+
+/** A bucket that is away for longer is told to whoever waits. */
+const AWAY_MILLIS = 60_000;
+
+function mayPass({ code }: OpenCraneError, sinceMillis: number): boolean {
+  return passing.has(code) && sinceMillis <= AWAY_MILLIS;
+}
+
 function atMost({ ttlMillis, witness }: LeaseRecord): string {
   if (witness === undefined) return `${ttlMillis / 1000} s at most`;
   const minutes = Math.ceil(witness.outageMillis / 60_000);
   return `${minutes} min at most, because it may be serving without its bucket; through the coordinator it takes less than one`;
 }
 
-/** Waits until the lease is held; throws `lease_taken` as soon as somebody is seen to renew it. */
-async function whenFree(fence: Fence, where: string, report: ReportProgress, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until the lease is held; throws `lease_taken` as soon as somebody is seen to renew it, and what is wrong with it or the
+ * bucket when no waiting mends that.
+ */
+async function whenFree(
+  fence: Fence,
+  where: string,
+  { report, clock }: Pick<BorrowPorts, 'report' | 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
   const refusal = new AbortController();
   let first: LeaseRecord | undefined;
+  let troubledSince: number | undefined;
   const look = () => {
-    const { lease } = fence.standing;
+    const { lease, trouble } = fence.standing;
+    troubledSince = trouble && (troubledSince ?? clock.monotonic());
+    if (trouble && !mayPass(trouble, clock.monotonic() - (troubledSince ?? 0))) refusal.abort(trouble);
     const record = lease.state === 'taken' ? lease.seen.found?.record : undefined;
     if (record === undefined) return;
     if (first === undefined) report('lease', `waiting whether ${record.host} still has the tenant, ${atMost(record)}`);

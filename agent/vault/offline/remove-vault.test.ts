@@ -92,6 +92,14 @@ test('whoever holds the lease keeps everything', async (t) => {
   await agent.stop();
 });
 
+test('a lease that nobody can read is told at once: no waiting mends it, and a person must look', async (t) => {
+  const of = await tenant(t);
+  const before = of.objects();
+  writeFileSync(join(of.folder, 'vault/lease'), 'nothing of use');
+  await assert.rejects(run(of, '--remove'), { reason: 'lease_damaged' });
+  assert.deepEqual(of.objects(), before);
+});
+
 test('what is damaged goes, too', async (t) => {
   const of = await tenant(t);
   writeFileSync(join(of.folder, 'vault/head'), 'nothing of use');

@@ -1,5 +1,5 @@
 /** `opencrane tenant delete`. */
-import { Retention } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
+import { type DeleteTenantResponse, Retention } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { confirmByName } from '../confirm.ts';
@@ -25,8 +25,21 @@ export const tenantDelete = command({
     const means = `${name} is stopped and deleted; ${data}.`;
     if (!yes) await confirmByName(context, { doing: `deleting ${name}`, means, name });
     if (output.interactive) output.note(`deleting ${name}: its running turns finish first…`);
-    const { retainedAt } = await clients.tenants.deleteTenant({ name }, { signal: interrupts.signal });
-    output.line(`${name} is deleted; ${retainedAt ? `its data is kept at ${retainedAt}` : 'its data is removed'}`);
-    output.document({ deleted: name, retainedAt });
+    const deleted = await clients.tenants.deleteTenant({ name }, { signal: interrupts.signal });
+    output.line(`${name} is deleted; ${whatIsLeft(deleted)}`);
+    const { retainedAt, retainedBucket, retainedKey } = deleted;
+    if (retainedBucket && retainedKey) {
+      output.line('to remove those for good, too:');
+      output.line(`  opencrane vault delete --bucket ${retainedBucket} --key-file ${retainedKey}`);
+    }
+    output.document({ deleted: name, retainedAt, retainedBucket, retainedKey });
   },
 });
+
+/** What is still there is named: a person may pay for it, or want it gone. */
+function whatIsLeft({ retainedAt, retainedBucket, retainedKey }: DeleteTenantResponse): string {
+  const folder = retainedAt ? `its data is kept at ${retainedAt}` : 'its data is removed';
+  if (!retainedBucket) return folder;
+  if (retainedKey) return `${folder}, its snapshots in ${retainedBucket}`;
+  return `${folder}; what is in ${retainedBucket} was not written by this tenant, and is kept`;
+}

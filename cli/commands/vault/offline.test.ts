@@ -369,3 +369,19 @@ test('a recovery says which snapshot is the newest now, and what becomes of the 
   assert.match(well.out, /nothing to mend: the newest is snapshot 41/);
   assert.deepEqual(JSON.parse(well.note()).words.slice(-2), ['--recover', 'newest']);
 });
+
+test('a removal is confirmed by the address, and says how much went and what did not', async (t) => {
+  const removed = { objects: 12, bytes: 4096, left: true };
+  const say = [{ result: { removed } }];
+  const ran = await runOffline(t, ['vault', 'delete'], { say }, { ask: async () => './bucket' });
+  assert.deepEqual([ran.exitCode, ran.errors], [0, '']);
+  assert.match(
+    ran.out,
+    /removed 12 objects, 4\.1 KB, from \.\/bucket\nwhat is still in it was not put there by an agent/,
+  );
+  assert.deepEqual(JSON.parse(ran.note()).words, ['--bucket', './bucket', '--key-file', 'tenant.key', '--remove']);
+  const refused = await runOffline(t, ['vault', 'delete'], { say }, { ask: async () => 'yes' });
+  assert.deepEqual([refused.exitCode, refused.note()], [5, '']);
+  const nobody = await runOffline(t, ['vault', 'delete'], { say });
+  assert.deepEqual([nobody.exitCode, nobody.note()], [5, '']);
+});
