@@ -44,7 +44,8 @@ export const commandBehaviours: readonly CommandBehaviour[] = [
   {
     reason: 'config validate: a document that is right ends with 0',
     async holds(subject) {
-      const verdict = await verdictOn(subject, subject.configuration());
+      const agents = { defaults: { thinkingDefault: 'low' } };
+      const verdict = await verdictOn(subject, subject.configuration({ agents, env: { BUILD: '007' } }));
       assert.deepEqual(verdict, { code: 0, valid: true, issues: undefined });
     },
   },
