@@ -20,7 +20,7 @@ import { removeHome, seededHome } from '../fixtures/seeded-home.ts';
 import { awaitTenant, readyTenant, set, settled, tenantScope } from '../fixtures/tenants.ts';
 
 const main = join(import.meta.dirname, '../../cli/main.ts');
-const LINE_MILLIS = 60_000;
+const LINE_MILLIS = 120_000;
 
 /** Lines that are not run here, each with why. A line that is shown nowhere any more fails the test. */
 const notRun: Readonly<Record<string, string>> = {

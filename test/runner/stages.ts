@@ -62,12 +62,12 @@ export function stages(full: boolean): readonly Stage[] {
       limitMillis: (full ? 60 : 4) * MINUTE,
       environment: full ? { OPENCRANE_PROPERTY_RUNS: '20' } : {},
     },
-    { name: 'contract', files: testsIn('test/contract/**'), concurrency: 2, limitMillis: 8 * MINUTE, environment: {} },
+    { name: 'contract', files: testsIn('test/contract/**'), concurrency: 2, limitMillis: 20 * MINUTE, environment: {} },
     {
       name: 'stand-in',
       files: standIn,
-      concurrency: 2 * availableParallelism(), // most of their time they wait: for a lease to end, a backoff, a drain
-      limitMillis: 8 * MINUTE,
+      concurrency: availableParallelism() + 1, // most of their time they wait: for a lease to end, a backoff, a drain
+      limitMillis: 15 * MINUTE,
       environment: { OPENCRANE_TEST_OPENCLAW: 'stand-in' },
     },
     {

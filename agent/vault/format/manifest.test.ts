@@ -134,7 +134,7 @@ test('a missing manifest is named, and a newer one is told from damage', async (
   const vault = newVault();
   await assert.rejects(readManifest(vault, ref), { reason: 'object_missing', field: ref.name });
   await assert.rejects(readSummary(vault, ref), { reason: 'object_missing', field: ref.name });
-  const newer = { ...summary, format: 2 } as Summary; // the format comes first, and is overwritten by what is spread
+  const newer = { ...summary, format: 3 } as Summary; // the format comes first, and is overwritten by what is spread
   vault.bucket.put(ref.name, await sealManifest(vault, ref, newer, [], () => []));
   await assert.rejects(readSummary(vault, ref), { reason: 'vault_newer_format', field: ref.name });
 });
