@@ -9,7 +9,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
@@ -17,6 +16,7 @@ import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger, type Logger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { callThisMachineDirectly } from '@opencrane/kit/proxy.ts';
+import { writeSmallFile } from '@opencrane/kit/small-file.ts';
 import type { Progress } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { StartTurn } from './arbiter/start-turn.ts';
 import { StateArbiter } from './arbiter/state-arbiter.ts';
@@ -32,6 +32,7 @@ import { helloOf } from './converge/hello.ts';
 import { ReceiptWriter } from './converge/receipts.ts';
 import { ServingRecordFile } from './converge/serving-record.ts';
 import { startServing } from './converge/start-serving.ts';
+import { requireRoom } from './disk-room.ts';
 import { faultPoint } from './fault-point.ts';
 import { tenantFolders } from './folders.ts';
 import { Observer } from './health/observer.ts';
@@ -78,7 +79,7 @@ async function start(
   const instanceId = randomUUID();
   await mkdir(folders.agent, { recursive: true, mode: 0o700 });
   takeProcessLock(folders.agentLock, `the agent of ${settings.tenant}`, LOCK_PATIENCE_MILLIS); // until this process ends
-  await writeFileAtomically(folders.agentPid, `${process.pid}\n`);
+  await writeSmallFile(folders.agentPid, `${process.pid}\n`);
   await writeShim(folders);
 
   const record = await ServingRecordFile.open(folders);
@@ -127,6 +128,7 @@ async function start(
     hold: () => residing.fence.hold,
     process: gatewayProcess(folders, port, process.env),
     render: (signal) => config.renderForBoot(signal),
+    requireRoom: () => requireRoom(folders.state),
     startup: (signal) => probeStartup(port, { signal, timeoutMillis: 2_000 }),
     connect: async (signal) => connectGateway({ port, token: await readToken(), signal }),
     timeouts: { readyMillis: settings.readyTimeoutMillis, drainMillis: settings.drainMillis },
@@ -168,6 +170,7 @@ async function start(
     folders,
     installed,
     openclaw,
+    requireRoom: () => requireRoom(folders.state),
     exchange: (work) => arbiter.during('exchange', { signal: new AbortController().signal }, work),
     archive: vaultArchive({ residence: () => residing.residence, onStep: faultPoint, clock }),
     serving: () => record.current.runtime,
@@ -228,6 +231,7 @@ async function start(
       everStarted: () => view.status?.started !== undefined,
       start: (progress, signal) => startServing(record, installed, openclaw, progress, signal),
       stop: (why) => openclaw.stop(why),
+      requireRoom: () => requireRoom(folders.state),
       restart: (why, whileStopped, signal) => openclaw.restart(why, whileStopped, signal),
     },
     receipts: new ReceiptWriter({ record, send: (receipt) => link.sendReceipt(receipt), clock, newId: randomUUID }),

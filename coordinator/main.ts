@@ -250,6 +250,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   });
   await lifecycle.start(admin);
   await lifecycle.start(endpointsFile(home, () => ({ adminUrl: admin.url(), agentAddress: agents.address() })));
+  local.up();
   log.info({ adminUrl: admin.url(), agentAddress: agents.address(), home }, 'coordinator ready');
 }
 

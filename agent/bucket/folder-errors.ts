@@ -1,6 +1,6 @@
 /** What an error of a file system means for a bucket that is a folder. */
 import { type ErrorCode, messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
-import { systemErrorName } from '@opencrane/kit/system-error.ts';
+import { systemErrorName, systemMeaning } from '@opencrane/kit/system-error.ts';
 
 type Meaning = { readonly code: ErrorCode; readonly reason: string; readonly mend: string };
 
@@ -60,7 +60,9 @@ export async function onDisk<T>(doing: string, step: () => Promise<T>): Promise<
 export function folderError(doing: string, cause: unknown): OpenCraneError {
   const meaning = meanings[systemErrorName(cause)];
   if (meaning === undefined || cause instanceof OpenCraneError) return toOpenCraneError(cause, doing);
-  return new OpenCraneError(meaning.code, meaning.reason, `${doing}: ${messageOf(cause)}`, {
+  const what = systemMeaning(cause)?.what;
+  const words = what === undefined ? messageOf(cause) : `${what} (${messageOf(cause)})`;
+  return new OpenCraneError(meaning.code, meaning.reason, `${doing}: ${words}`, {
     mend: meaning.mend,
     cause,
   });

@@ -19,6 +19,7 @@ import { appliedKindOf, appliedKinds, offeredOf } from './offered.ts';
 import { Outcomes } from './outcomes.ts';
 import type { ReceiptWriter } from './receipts.ts';
 import type { ServingRecordFile } from './serving-record.ts';
+import { describe, restartFailed } from './step-words.ts';
 import { Waiters } from './waiters.ts';
 
 /** What the loop needs from the rest of the agent. */
@@ -44,6 +45,8 @@ export type ConvergerPorts = {
     readonly start: (report: ReportProgress, signal: AbortSignal) => Promise<void>;
     /** Drains and stops. */
     readonly stop: (why: string) => Promise<void>;
+    /** Throws where one that is stopped would not come up again. */
+    readonly requireRoom: () => void;
     /** Drains and stops what runs, does something, starts it again, and resolves when it is ready. */
     readonly restart: (why: string, whileStopped: () => Promise<void>, signal: AbortSignal) => Promise<Exchanged>;
   };
@@ -251,19 +254,12 @@ export class Converger implements Part {
   async #restart(): Promise<void> {
     const waiters = this.#restarts.take();
     try {
+      if (this.#ports.openclaw.state() === 'running') this.#ports.openclaw.requireRoom();
       await this.#ports.openclaw.stop('the coordinator ordered a restart');
       await this.#reporting('restart', (progress) => this.#ports.openclaw.start(progress, this.#abort.signal));
       waiters.settle();
     } catch (cause) {
-      const why = new OpenCraneError(
-        'failed_precondition',
-        'restart_failed',
-        `restarting OpenClaw: ${messageOf(cause)}`,
-        {
-          cause,
-          mend: 'see the tenant’s log',
-        },
-      );
+      const why = restartFailed(cause);
       waiters.fail(why);
       throw cause;
     }
@@ -287,17 +283,5 @@ export class Converger implements Part {
     const slept = clock.sleep(rest, over.signal).catch(() => {});
     await Promise.race([this.#woken.promise, slept]);
     over.abort();
-  }
-}
-
-function describe(step: Step): string {
-  switch (step.do) {
-    case 'wait':
-      return step.for === 'a change' ? '' : `waiting for ${step.for}`;
-    case 'apply':
-    case 'note':
-      return `applying a ${step.kind}`;
-    default:
-      return step.do;
   }
 }

@@ -4,13 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import { exitCodeOf, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { Lifecycle, runUntilSignal } from '@opencrane/kit/lifecycle.ts';
 import { writeLastWords } from '@opencrane/kit/log-output.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { callThisMachineDirectly } from '@opencrane/kit/proxy.ts';
+import { writeSmallFile } from '@opencrane/kit/small-file.ts';
 import { speaksOfLack } from '@opencrane/kit/system-error.ts';
 import { isDiskFull } from '../disk-room.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   const folders = tenantFolders(settings.data);
   mkdirSync(folders.run, { recursive: true, mode: 0o700 });
   takeProcessLock(folders.launcherLock, `the launcher of ${settings.tenant}`, LOCK_PATIENCE_MILLIS); // until this process ends
-  await writeFileAtomically(folders.launcherPid, `${process.pid}\n`);
+  await writeSmallFile(folders.launcherPid, `${process.pid}\n`);
 
   const supervisor = new Supervisor({
     clock: bootClock,

@@ -67,9 +67,10 @@ export async function readLineage(path: string): Promise<Lineage | undefined> {
   }
 }
 
-/** Writes what this disk is to remember. */
+/** Writes what this disk is to remember; what it remembers already takes no room, which a full disk does not have. */
 export async function writeLineage(path: string, lineage: Omit<z.input<typeof schema>, 'format'>): Promise<void> {
-  await writeFileAtomically(path, `${JSON.stringify({ format: 1, ...lineage } satisfies z.input<typeof schema>)}\n`);
+  const text = `${JSON.stringify({ format: 1, ...lineage } satisfies z.input<typeof schema>)}\n`;
+  if (text !== (await readFileIfExists(path))) await writeFileAtomically(path, text);
 }
 
 function anotherVault(here: string, there: string): OpenCraneError {

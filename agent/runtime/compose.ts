@@ -22,6 +22,8 @@ export type RuntimeSurroundings = {
   readonly openclaw: OpenClawControl;
   /** Does something to the state, in whose place nobody else may put or read anything meanwhile. */
   readonly exchange: (work: () => Promise<void>) => Promise<void>;
+  /** Throws where an OpenClaw that is stopped would not come up again. */
+  readonly requireRoom: () => void;
   /** Where the states go that are kept from before an upgrade. */
   readonly archive: StateArchive;
   readonly serving: RuntimeApplierPorts['serving'];
@@ -66,6 +68,7 @@ export async function composeRuntime(around: RuntimeSurroundings): Promise<Upgra
     runner,
     preflight: async (directory, state, signal) =>
       preflight({ tmp: folders.tmp, environment: await commandsEnvironment() }, directory, state, signal),
+    requireRoom: around.requireRoom,
     state: folders.state,
     serving,
     clock,

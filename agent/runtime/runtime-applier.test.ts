@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { digestOf } from '@opencrane/kit/digest.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
 import { OfferSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -25,7 +26,11 @@ const log = createLogger({ program: 'test', level: 'silent' });
 const MINUTE = 60_000;
 
 /** A tenant that serves `serving` on a state of which `preflight` tells whether a version can open it. */
-async function tenant(options: { serving?: string; preflight?: (state: string) => Preflight['verdict'] }) {
+async function tenant(options: {
+  serving?: string;
+  preflight?: (state: string) => Preflight['verdict'];
+  requireRoom?: () => void;
+}) {
   count += 1;
   const data = join(folder.path, `${count}`);
   const state = join(data, 'state');
@@ -82,6 +87,7 @@ async function tenant(options: { serving?: string; preflight?: (state: string) =
     }),
     serving: () =>
       serving === undefined ? undefined : { version: serving, bundleDigest: digestOf(serving), bundleBytes: 1 },
+    requireRoom: options.requireRoom ?? (() => {}),
     newId: () => 'now',
     onStep: () => {},
   });
@@ -119,6 +125,17 @@ test('an upgrade is measured from the stop to ready, and stays in the journal un
   assert.deepEqual(calls, ['stop', 'start 2'], 'nothing is done twice');
   await applier.forget();
   assert.equal(applier.cutOff(), false);
+});
+
+test('on a full disk OpenClaw is not stopped for another version: neither would start there', async () => {
+  const full = () => {
+    throw new OpenCraneError('resource_exhausted', 'disk_full', 'the disk is full', { mend: 'free some space' });
+  };
+  const { apply, calls, journal } = await tenant({ serving: '1', requireRoom: full });
+  const message = 'the disk is full; free some space';
+  assert.deepEqual(await apply(), { state: 'failed', reason: 'disk_full', message, path: '' });
+  assert.deepEqual(calls, []);
+  assert.equal(journal.entry, undefined);
 });
 
 const newer = (state: string) => (state.includes('kept') ? 'exact' : 'incompatible');

@@ -25,6 +25,8 @@ export type RuntimeApplierPorts = {
   readonly journal: UpgradeJournal;
   readonly runner: UpgradeRunner;
   readonly preflight: AskPreflight;
+  /** Throws where an OpenClaw that is stopped would not come up again. */
+  readonly requireRoom: () => void;
   /** The folder of the tenant's state. */
   readonly state: string;
   /** The runtime that serves; undefined before the first boot. */
@@ -86,7 +88,7 @@ export class RuntimeApplier implements Applier {
     report: ReportProgress,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    const { installed, serving, runner, onStep, newId } = this.#ports;
+    const { installed, serving, runner, requireRoom, onStep, newId } = this.#ports;
     const wanted = { version, bundleDigest: parseDigest(bundleDigest), bundleBytes: Number(bundleBytes) };
     await onStep('runtime:stage');
     const to = await installed.ensure(wanted, report, signal);
@@ -101,6 +103,7 @@ export class RuntimeApplier implements Applier {
       directory: installed.directory(old.bundleDigest),
     };
     const restoreId = await this.#stateToRestore(from, to, restoreKeptState, signal);
+    requireRoom();
     const upgrade = begin({ id: newId(), from, to, restoreId });
     return outcomeOf(await runner.run({ upgrade, offer, stoppedAtMillis: null, readyAtMillis: null }, report, signal));
   }

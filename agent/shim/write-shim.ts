@@ -1,7 +1,7 @@
 /** Puts the `openclaw` of the tenant's shell in its place. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
+import { writeSmallFile } from '@opencrane/kit/small-file.ts';
 import type { TenantFolders } from '../folders.ts';
 import { nodeFlags } from '../openclaw/environment.ts';
 
@@ -17,7 +17,7 @@ export async function writeShim(folders: TenantFolders): Promise<void> {
     `OPENCRANE_DATA=${quoted(folders.data)} exec ${command} "$@"`,
     '',
   ];
-  await writeFileAtomically(folders.shim, script.join('\n'), 0o700);
+  await writeSmallFile(folders.shim, script.join('\n'), 0o700);
 }
 
 /** A word that a shell reads as it is written. */

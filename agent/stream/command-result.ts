@@ -1,6 +1,7 @@
 /** What came of a command, as it is told to the coordinator: within the bounds of the contract and of one message. */
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { messageOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { systemMeaning } from '@opencrane/kit/system-error.ts';
 import type { CommandResultSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { type VaultResult, VaultResultSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 
@@ -27,10 +28,11 @@ export function done(commandId: string, vault: VaultResult | undefined): ResultI
 
 /** It failed. */
 export function failed(commandId: string, thrown: unknown): ResultInit {
-  const { code, reason, field, mend } = toOpenCraneError(thrown, 'carrying out a command');
+  const { code, reason, field, mend, message } = toOpenCraneError(thrown, 'carrying out a command');
+  const words = systemMeaning(thrown) === undefined ? messageOf(thrown) : message; // a full disk is more than ENOSPC
   return {
     commandId,
-    error: messageOf(thrown).slice(0, limits.error) || reason, // an empty error would say that it was done
+    error: words.slice(0, limits.error) || reason, // an empty error would say that it was done
     code,
     reason: reason.slice(0, limits.reason),
     mend: mend.slice(0, limits.mend),

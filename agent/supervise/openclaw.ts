@@ -27,6 +27,8 @@ export type OpenClawPorts = {
    * exchange the state meanwhile. Throws when OpenClaw must not be started.
    */
   readonly starting: (isStarting: boolean) => Promise<void>;
+  /** Throws where an OpenClaw that is stopped would not come up again. */
+  readonly requireRoom: () => void;
   /** Asks `/startupz`; throws while nothing answers. */
   readonly startup: (signal: AbortSignal) => Promise<Startup>;
   /** Signs in to the gateway. */
@@ -99,9 +101,10 @@ export class OpenClaw implements OpenClawControl {
     whileStopped: () => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly downtimeMillis: number }> {
-    const { launcher, clock } = this.#ports;
-    const { started } = await launcher.status();
+    const { launcher, clock, requireRoom } = this.#ports;
+    const { started, state } = await launcher.status();
     if (started === undefined) throw nothingToRestart();
+    if (state === LauncherState.RUNNING) requireRoom();
     const began = clock.monotonic();
     await this.stop(reason);
     await whileStopped();

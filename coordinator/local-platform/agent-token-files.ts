@@ -1,8 +1,8 @@
 /** The files that agents read their tokens from, kept fresh. */
-import { writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
+import { writeSmallFile } from '@opencrane/kit/small-file.ts';
 import { AGENT_TOKEN_MILLIS } from '../identity/agent-tokens.ts';
 
 /** Where tokens come from and go to. */
@@ -47,7 +47,7 @@ export class AgentTokenFiles implements Part {
   async keep(tenant: string): Promise<void> {
     const { clock, file, issue } = this.#parts;
     const now = clock.now();
-    await writeFileAtomically(file(tenant), await issue(tenant));
+    await writeSmallFile(file(tenant), await issue(tenant));
     this.#writtenAt.set(tenant, now);
   }
 

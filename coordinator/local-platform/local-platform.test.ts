@@ -12,7 +12,7 @@ import { takeProcessLock } from '@opencrane/kit/process-lock.ts';
 import { isLocked } from './alive.ts';
 import { tenantLayout } from './layout.ts';
 import { leanEnvironment } from './lean-process.ts';
-import { eventually, isThere, pidOf, secrets, standInPlatform } from './testing.ts';
+import { eventually, isThere, notYetUp, pidOf, secrets, standInPlatform } from './testing.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'opencrane-platform-'));
 after(() => rm(root, { recursive: true, force: true }));
@@ -148,6 +148,25 @@ test('a program that is killed comes back by itself; the other one is left alone
   assert.equal((await bothUp(home, 'jente')).launcher, before.launcher);
   await platform.stop(patient);
   await assertNothingRuns(home, 'jente');
+});
+
+test('a coordinator that does not get as far as being up leaves what it has found running, and ends what it has started', async () => {
+  const home = newHome();
+  await runHost(home, 'found', async (child) => {
+    const before = await bothUp(home, 'found');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const fails = notYetUp(home);
+    for (const tenant of ['found', 'started']) await fails.ensure(tenant);
+    await bothUp(home, 'started');
+    await fails.stop(patient);
+    assert.deepEqual(await bothUp(home, 'found'), before);
+    await assertNothingRuns(home, 'started');
+    const platform = standInPlatform(home);
+    await platform.ensure('found');
+    await platform.stop(patient);
+    await assertNothingRuns(home, 'found');
+  });
 });
 
 test('a platform that is killed leaves its tenants running, and the next one finds them', async () => {

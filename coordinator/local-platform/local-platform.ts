@@ -53,7 +53,10 @@ export type LocalPlatformOptions = {
 /** For the launcher, to let OpenClaw finish its turns (315 s) and leave (15 s); for the agent, to bring a last snapshot into the bucket. */
 const STOP_MILLIS = { launcher: 345_000, agent: 60_000 } as const;
 
-/** The platform. It stops everything when the coordinator stops, and leaves everything running when the coordinator crashes. */
+/**
+ * The platform. It stops everything when the coordinator stops, and leaves everything running when the coordinator crashes. One
+ * that does not get as far as being up leaves what it has found running.
+ */
 export class LocalPlatform implements Platform, Part {
   readonly name = 'local platform';
   readonly #options: LocalPlatformOptions;
@@ -62,6 +65,7 @@ export class LocalPlatform implements Platform, Part {
   readonly #tokens: AgentTokenFiles;
   readonly #troubles = new Troubles();
   readonly #buckets: BucketProgram;
+  #isUp = false;
 
   constructor(options: LocalPlatformOptions) {
     const { tokens, clock, log, random, commands, environment } = options;
@@ -85,11 +89,19 @@ export class LocalPlatform implements Platform, Part {
     this.#tokens.start();
   }
 
+  /** The coordinator is up: from now on its end is the end of everything, of what was found running, too. */
+  up(): void {
+    this.#isUp = true;
+  }
+
   async stop(hurry: AbortSignal): Promise<void> {
     await this.#tokens.stop();
     const started = await Promise.allSettled(this.#running.values());
     const running = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    const stopped = await Promise.allSettled(running.map((programs) => programs.stop(hurry)));
+    const isLeft = (programs: TenantPrograms) => !this.#isUp && programs.wereFound;
+    for (const programs of running.filter(isLeft)) programs.leave();
+    const ours = running.filter((programs) => !isLeft(programs));
+    const stopped = await Promise.allSettled(ours.map((programs) => programs.stop(hurry)));
     this.#running.clear();
     const failures = stopped.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
     if (failures.length > 0) throw new AggregateError(failures, 'some tenants failed to stop');

@@ -6,13 +6,14 @@
  * A program holds a process lock while it lives and writes its pid beside it, so that a coordinator that comes after a
  * crash finds it and does not start a second one.
  */
-import { readFileIfExists, writeFileAtomically } from '@opencrane/kit/atomic-file.ts';
+import { readFileIfExists } from '@opencrane/kit/atomic-file.ts';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { messageOf, systemCode } from '@opencrane/kit/errors.ts';
 import { processExists } from '@opencrane/kit/lifecycle.ts';
 import { readLogTail, sizeOfLog } from '@opencrane/kit/log-tail.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import { describeEnd } from '@opencrane/kit/program-end.ts';
+import { writeSmallFile } from '@opencrane/kit/small-file.ts';
 import { findLiving, isAlive, type Marks } from './alive.ts';
 import { type DetachedEnd, type DetachedSpec, startDetached } from './detached.ts';
 import { nextStep, restAfter } from './next-step.ts';
@@ -49,8 +50,10 @@ export class Program {
   readonly #spec: ProgramSpec;
   readonly #tools: ProgramTools;
   readonly #stopping = new AbortController();
+  readonly #leaving = new AbortController();
   /** Our own child, which we hear the end of; 0 when there is none. */
   #child = 0;
+  #wasFound = false;
   #keeping: Promise<void> | undefined;
 
   constructor(spec: ProgramSpec, tools: ProgramTools) {
@@ -63,6 +66,17 @@ export class Program {
     const up = Promise.withResolvers<void>();
     this.#keeping ??= this.#keep(up.resolve);
     await Promise.race([up.promise, this.#keeping]);
+  }
+
+  /** Whether it runs because an earlier coordinator has started it. */
+  get wasFound(): boolean {
+    return this.#wasFound;
+  }
+
+  /** Keeps it no longer, and lets it run on. */
+  leave(): void {
+    this.#stopping.abort('left');
+    this.#leaving.abort('left');
   }
 
   /**
@@ -107,8 +121,9 @@ export class Program {
     const known = startedWith && (await readFileIfExists(startedWith.file));
     const step = nextStep({ pid, startedWith: known }, startedWith?.value);
     if (step === 'replace') await this.#end(pid, this.#stopping.signal);
-    if (startedWith && step !== 'adopt') await writeFileAtomically(startedWith.file, startedWith.value);
+    if (startedWith && step !== 'adopt') await writeSmallFile(startedWith.file, startedWith.value);
     if (this.#stopping.signal.aborted) return { code: undefined, signal: '', output: '' };
+    this.#wasFound = step === 'adopt';
     const ended = step === 'adopt' ? this.#adopted(pid) : this.#started();
     up();
     return ended;
@@ -119,7 +134,10 @@ export class Program {
     const { clock, log } = this.#tools;
     const begin = sizeOfLog(this.#spec.log);
     log.info({ program: this.#spec.name, pid }, 'found running');
-    while (isAlive(pid, this.#spec.marks.lock)) await clock.sleep(LOOK_MILLIS);
+    const leaving = this.#leaving.signal;
+    while (!leaving.aborted && isAlive(pid, this.#spec.marks.lock)) {
+      await clock.sleep(LOOK_MILLIS, leaving).catch(() => {}); // left meanwhile
+    }
     return { code: undefined, signal: '', output: readLogTail(this.#spec.log, begin) };
   }
 

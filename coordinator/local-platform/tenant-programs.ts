@@ -11,8 +11,8 @@ const LOOK_MILLIS = 50;
 /** The parts. */
 export type TenantProgramsParts = {
   readonly tenant: string;
-  readonly agent: Pick<Program, 'keep' | 'stop'>;
-  readonly launcher: Pick<Program, 'keep' | 'stop'>;
+  readonly agent: Pick<Program, 'keep' | 'stop' | 'leave'>;
+  readonly launcher: Pick<Program, 'keep' | 'stop' | 'leave' | 'wasFound'>;
   /** Held by OpenClaw's own process while it lives. */
   readonly gatewayLock: string;
   readonly clock: Clock;
@@ -29,6 +29,17 @@ export class TenantPrograms {
   /** Keeps them running; resolves when they were found or started. */
   async keep(): Promise<void> {
     await Promise.all([this.#parts.launcher.keep(), this.#parts.agent.keep()]);
+  }
+
+  /** Whether its OpenClaw may have been running before we came. */
+  get wereFound(): boolean {
+    return this.#parts.launcher.wasFound;
+  }
+
+  /** Keeps them no longer, and lets them run on. */
+  leave(): void {
+    this.#parts.launcher.leave();
+    this.#parts.agent.leave();
   }
 
   /**

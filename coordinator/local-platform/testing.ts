@@ -29,6 +29,18 @@ export function standInPlatform(
   clock: Clock = systemClock,
   settings: Partial<Pick<LocalPlatformOptions, 'buckets' | 'retention' | 'witnessId' | 'commands'>> = {},
 ): LocalPlatform {
+  const platform = notYetUp(home, address, clock, settings);
+  platform.up();
+  return platform;
+}
+
+/** The same of a coordinator that is still starting. */
+export function notYetUp(
+  home: string,
+  address = '127.0.0.1:1',
+  clock: Clock = systemClock,
+  settings: Partial<Pick<LocalPlatformOptions, 'buckets' | 'retention' | 'witnessId' | 'commands'>> = {},
+): LocalPlatform {
   return new LocalPlatform({
     home,
     agentAddress: () => address,
