@@ -50,6 +50,8 @@ async function load(): Promise<LoadedCalls> {
   if (!numbers) return { calls: undefined, why: `they are not known on ${process.platform}` };
   try {
     const { default: koffi } = await import('koffi');
+    // off_t and time_t have 32 bits there, and a call that is told otherwise sets a wrong time without a word.
+    if (koffi.sizeof('long') !== 8) return { calls: undefined, why: `they are not known on ${process.arch}` };
     return { calls: callsOf(koffi, numbers) };
   } catch (cause) {
     return { calls: undefined, why: messageOf(cause).split('\n', 1).join() };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
@@ -90,6 +90,29 @@ test('a snapshot takes the place of the state, which is stored before, and what 
   assert.deepEqual(beside(history), ['state'], 'nothing is left beside it');
   history.end();
 });
+
+for (const path of ['', 'agents']) {
+  test(`files of several names are such again (${path || 'all'}); a name outside of a part is by itself`, async () => {
+    const history = await History.inMemory();
+    const at = (name: string) => join(history.state, name);
+    history.write('agents/a', 'of the past');
+    history.write('notes/z', 'z');
+    for (const name of ['agents/b', 'notes/c']) linkSync(at('agents/a'), at(name));
+    await history.snapshot();
+    const past = listTree(history.state);
+    writeFileSync(at('new'), 'of today');
+    renameSync(at('new'), at('agents/a'));
+    await history.snapshot();
+    const { notes } = await bringBack(history, new LiveTenant(history), { path });
+    assert.deepEqual(notes, []);
+    assert.equal(statSync(at('agents/a')).ino, statSync(at('agents/b')).ino);
+    assert.equal(statSync(at('agents/a')).ino === statSync(at('notes/c')).ino, path === '');
+    assert.equal(readFileSync(at('notes/c'), 'utf8'), 'of the past');
+    if (path === '') assertSameTree(listTree(history.state), past);
+    assertSameTree(await inBucket(history), listTree(history.state));
+    history.end();
+  });
+}
 
 test('what was written while it was restored beside is in the snapshot before', async () => {
   const { history, live } = await tenant();

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { SeenFile } from '../snapshot/seen-files.ts';
@@ -62,3 +73,52 @@ for (const code of ['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV', 'EMLINK']) {
 test('a full disk is no file system without hard links', async () => {
   await assert.rejects(give('ENOSPC'), { code: 'ENOSPC' });
 });
+
+test('where link(2) follows symbolic links, the other names of one are links of the same target, also where it leads nowhere', async () => {
+  const root = join(folder.path, 'follows');
+  mkdirSync(root);
+  writeFileSync(join(root, 'file'), 'content');
+  symlinkSync('file', join(root, 'a'));
+  symlinkSync('no/where', join(root, 'b'));
+  const names: OtherName[] = [
+    { path: 'a two', first: 'a', entry: { ...link, sameAs: 'a' } },
+    { path: 'b two', first: 'b', entry: { ...link, target: 'no/where', sameAs: 'b' } },
+    { path: 'file two', first: 'file', entry: { ...file, sameAs: 'file' } },
+  ];
+  const ports = {
+    ...{ root, times: await loadTimes(), syncEach: false, followsLinks: true },
+    link: (existing: string | Buffer, name: string | Buffer) => linkSync(realpathSync(existing), name), // as macOS does
+  };
+  const note = giveOtherNames(names, ports, new Map());
+  assert.equal(note, '2 of 3 hard links are copies, a two among them: the file system makes none (of symbolic links)');
+  assert.equal(readlinkSync(join(root, 'a two')), 'file');
+  assert.equal(readlinkSync(join(root, 'b two')), 'no/where');
+  assert.equal(lstatSync(join(root, 'b two'), { bigint: true }).mtimeNs, 1_795_514_400_123_456_789n);
+  assert.equal(lstatSync(join(root, 'file two')).ino, lstatSync(join(root, 'file')).ino);
+});
+
+for (const mode of [0o444, 0o200, 0o000]) {
+  test(`a file of mode ${mode.toString(8).padStart(3, '0')} is copied by an owner who is not root`, async (t) => {
+    const { getuid, seteuid } = process;
+    if (getuid?.() !== 0 || seteuid === undefined) return t.skip('becoming another user takes root');
+    const root = join(folder.path, `mode-${mode}`);
+    mkdirSync(root);
+    writeFileSync(join(root, 'file'), 'content');
+    for (const path of [folder.path, root, join(root, 'file')]) chownSync(path, 65_534, 65_534);
+    chmodSync(join(root, 'file'), mode);
+    const refuse = () => {
+      throw Object.assign(new Error('EPERM: link'), { code: 'EPERM' });
+    };
+    const names: OtherName[] = [{ path: 'two', first: 'file', entry: { ...file, mode, sameAs: 'file' } }];
+    const ports = { root, times: await loadTimes(), syncEach: true, link: refuse };
+    seteuid(65_534);
+    try {
+      giveOtherNames(names, ports, new Map());
+    } finally {
+      seteuid(0);
+    }
+    assert.equal(readFileSync(join(root, 'two'), 'utf8'), 'content');
+    for (const name of ['file', 'two']) assert.equal(lstatSync(join(root, name)).mode & 0o7777, mode, name);
+    return undefined;
+  });
+}

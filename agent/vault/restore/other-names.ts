@@ -28,6 +28,8 @@ export type NamesPorts = {
   readonly syncEach: boolean;
   /** As `linkSync`. */
   readonly link?: (existing: string | Buffer, name: string | Buffer) => void;
+  /** Whether it follows a symbolic link, which POSIX leaves open: macOS does, Linux does not. */
+  readonly followsLinks?: boolean;
 };
 
 /** A file system without hard links, or with no more of them for this file. */
@@ -48,18 +50,15 @@ export function giveOtherNames(
   ports: NamesPorts,
   seen: Map<string, SeenFile>,
 ): string | undefined {
-  const { root, link = linkSync } = ports;
-  let [copies, example, code] = [0, '', ''];
+  const { root } = ports;
+  let [copies, example, why] = [0, '', ''];
   for (const name of names) {
-    try {
-      link(pathForSystem(`${root}/${name.first}`), pathForSystem(`${root}/${name.path}`));
-    } catch (cause) {
-      code = systemCode(cause);
-      if (!REFUSALS.has(code)) throw cause;
-      copy(name, ports);
-      copies += 1;
-      example ||= name.path;
-    }
+    const refusal = give(name, ports);
+    if (refusal === undefined) continue;
+    why = refusal;
+    copy(name, ports);
+    copies += 1;
+    example ||= name.path;
   }
   // A name more is a change of status, which would look as if somebody had written to it.
   for (const { path, first } of names) {
@@ -69,22 +68,39 @@ export function giveOtherNames(
     }
   }
   if (copies === 0) return undefined;
-  return `${copies} of ${names.length} hard links are copies, ${shortText(example, 80)} among them: the file system makes none (${code})`;
+  return `${copies} of ${names.length} hard links are copies, ${shortText(example, 80)} among them: the file system makes none (${why})`;
+}
+
+/** Gives one name; returns why it cannot be given. */
+function give({ path, first, entry }: OtherName, ports: NamesPorts): string | undefined {
+  const { root, link = linkSync, followsLinks = process.platform === 'darwin' } = ports;
+  // The name would lead to what the link leads to, or to nothing, and then the whole restore would fail.
+  if (followsLinks && entry.kind === 'link') return 'of symbolic links';
+  try {
+    link(pathForSystem(`${root}/${first}`), pathForSystem(`${root}/${path}`));
+    return undefined;
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (!REFUSALS.has(code)) throw cause;
+    return code;
+  }
 }
 
 function copy({ path, first, entry }: OtherName, { root, times, syncEach }: NamesPorts): void {
   const [from, to] = [pathForSystem(`${root}/${first}`), pathForSystem(`${root}/${path}`)];
   if (entry.kind === 'link') symlinkSync(readlinkSync(from, { encoding: 'buffer' }), to);
   else {
+    // Not even its owner may read a file that has its mode already, if that says so.
+    if ((entry.mode & 0o400) === 0) chmodSync(from, 0o600);
     copyFileSync(from, to);
     if (syncEach) sync(to);
-    chmodSync(to, entry.mode);
+    for (const one of [from, to]) chmodSync(one, entry.mode);
   }
   times.setAt(to, entry.time);
 }
 
 function sync(path: string | Buffer): void {
-  const file = openSync(path, 'r+');
+  const file = openSync(path, 'r');
   try {
     fsyncSync(file);
   } finally {
