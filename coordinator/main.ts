@@ -25,6 +25,7 @@ import { createAdminServer, served } from './admin/admin-server.ts';
 import { AgentPlane } from './agents/agent-plane.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { auditService } from './audit/audit-service.ts';
+import { blamedLayer } from './config/blamed-layer.ts';
 import { ConfigCheck } from './config/config-check.ts';
 import { configService } from './config/config-service.ts';
 import { SecretMask } from './config/secret-mask.ts';
@@ -35,6 +36,7 @@ import { CoordinatorWitness } from './fence/coordinator-witness.ts';
 import { GivenUpHoldings } from './fence/given-up.ts';
 import { AdminToken } from './identity/admin-token.ts';
 import { AgentTokens } from './identity/agent-tokens.ts';
+import { readOrCreateSecret } from './identity/secret-file.ts';
 import { leanFlags } from './local-platform/lean-process.ts';
 import { LocalPlatform } from './local-platform/local-platform.ts';
 import { TenantOffers } from './offers/desired-state.ts';
@@ -78,9 +80,10 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
 
   const store = await Store.open(settings.database, log);
   await lifecycle.start({ name: 'database', stop: () => store.close() });
-  const [tokens, authenticator] = await Promise.all([
+  const [tokens, authenticator, markKey] = await Promise.all([
     AgentTokens.open(join(home, 'keys', 'agent-tokens.pem'), clock),
     AdminToken.open(join(home, 'admin-token'), () => randomBytes(32).toString('base64url')),
+    readOrCreateSecret(join(home, 'keys', 'secret-marks.key'), () => randomBytes(32).toString('hex')),
   ]);
   const registry = createRegistry('coordinator');
   const tenants = new TenantStore(store);
@@ -141,7 +144,17 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
   await lifecycle.start(new RetentionLoop({ retained, clock, log }));
   const commits = new GroupCommit(store);
   await lifecycle.start({ name: 'group commit', stop: () => commits.idle() });
-  const observer = agentObserver({ directory, tenants, receipts, events, commits, runtimeRequests: runtimes, clock });
+  const observer = agentObserver({
+    directory,
+    tenants,
+    receipts,
+    events,
+    commits,
+    runtimeRequests: runtimes,
+    revisions,
+    blamedLayer,
+    clock,
+  });
   const desired = new TenantOffers({ directory, revisions, runtimes });
   await lifecycle.start(preparer);
   await lifecycle.start({ name: 'builder', stop: () => builder.close() });
@@ -230,7 +243,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
       ),
       served(
         ConfigService,
-        configService({ store, revisions, receipts, tenants, audit, check, secrets: new SecretMask() }),
+        configService({ store, revisions, receipts, tenants, audit, check, secrets: new SecretMask(markKey) }),
       ),
       served(
         RuntimeService,

@@ -34,8 +34,9 @@ export function withoutRemark(line: string): string {
   return line.split(/ {2,}/)[0] ?? '';
 }
 
+/** The lines of code blocks, those in lists too. */
 function codeBlocks(text: string): string[] {
-  return [...text.matchAll(/^```[^\n]*\n(.*?)^```/gms)].flatMap(([, block = '']) =>
+  return [...text.matchAll(/^(?: |\d+\.)*```[^\n]*\n(.*?)^ *```/gms)].flatMap(([, block = '']) =>
     block.replaceAll('\\\n', ' ').split('\n'),
   );
 }

@@ -50,7 +50,10 @@ async function start(t: TestContext) {
     tenants: new TenantStore(store),
   };
   const services = [
-    served(ConfigService, configService({ ...parts, check: { check: async () => [] }, secrets: new SecretMask() })),
+    served(
+      ConfigService,
+      configService({ ...parts, check: { check: async () => [] }, secrets: new SecretMask('a key') }),
+    ),
     served(AuditService, auditService(audit)),
     served(EventService, eventService(events)),
   ];

@@ -33,12 +33,16 @@ class FakeJudge implements ConfigJudge {
 }
 
 onEachDatabase((database) => {
-  async function start(t: Parameters<typeof database.store>[0], versions: Record<string, readonly string[]>) {
+  async function start(
+    t: Parameters<typeof database.store>[0],
+    versions: Record<string, readonly string[]>,
+    pinned: readonly string[] = [],
+  ) {
     const inside = await assemble(await database.store(t));
     for (const name of Object.keys(versions)) await inside.addTenant(name, name.startsWith('crew') ? 'crew' : '');
     const judge = new FakeJudge();
     const served = {
-      versionsOf: async (all: readonly { name: string }[]) => all.map(({ name }) => versions[name] ?? []),
+      versionsOf: async (all: readonly { name: string }[]) => all.map(({ name }) => versions[name] ?? pinned),
     };
     const check = new ConfigCheck({ judge, versions: served, revisions: inside.revisions, tenants: inside.tenants });
     const writer = new LayerWriter({ ...inside, check });
@@ -108,7 +112,24 @@ onEachDatabase((database) => {
     judge.unknownVersions.add('1');
     const written = await write(organisation, { anything: 1 });
     assert.equal(written.changed, true);
-    assert.deepEqual(written.unchecked, ['not checked against OpenClaw 1: it is not built yet']);
+    assert.deepEqual(written.unchecked, [
+      'not checked against OpenClaw 1: it is not built yet; the agents check it before they apply it',
+      'not checked for noor: which OpenClaw it will serve with is not known yet; the agents check it before they apply it',
+    ]);
+  });
+
+  test('with no tenant below, a layer is judged by the version that is pinned for the first, or it is said that it was not', async (t) => {
+    const { write, refused } = await start(t, { jente: ['1'] }, ['2']);
+    const research: Scope = { kind: 'team', name: 'research' };
+    assert.match(
+      (await refused(research, { wrong: 1 })).message,
+      /OpenClaw 2, which the first tenant to come should serve with it, refuses it: Unrecognized key: "wrong"/,
+    );
+    assert.deepEqual((await write(research, { new: 1 })).unchecked, []);
+    const nothingPinned = await start(t, {});
+    assert.deepEqual((await nothingPinned.write(organisation, { wrong: 1 })).unchecked, [
+      'not checked: it concerns no tenant yet, and no version is pinned for those to come; the agents check it before they apply it',
+    ]);
   });
 
   test('of many tenants with layers of their own a bounded number is judged, and the answer says so', async (t) => {

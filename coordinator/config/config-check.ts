@@ -34,6 +34,9 @@ export type LayerChange = { readonly scope: Scope; readonly after: JsonObject };
 /** What nobody could say, in words for whoever made the change. */
 export type Unchecked = readonly string[];
 
+/** What becomes of what nobody here can judge. */
+const LATER = 'the agents check it before they apply it';
+
 /** Most documents judged for one change: at two at a time half a minute. */
 const MOST_CHECKED = 64;
 /** Judged at a time. Each is a process that takes a core for a second and some 200 MB. */
@@ -61,8 +64,8 @@ export class ConfigCheck {
 
   /** Throws `invalid_argument` with OpenClaw's own words and path when the change makes a configuration worse; resolves with what was not checked. */
   async check(change: LayerChange): Promise<Unchecked> {
-    const cases = await this.#cases(change);
     const unchecked = new Set<string>();
+    const cases = await this.#cases(change, unchecked);
     const judged = cases.slice(0, MOST_CHECKED);
     if (judged.length < cases.length) {
       const rest = `${cases.length - judged.length} of ${cases.length}`;
@@ -80,7 +83,7 @@ export class ConfigCheck {
 
   async #checkOne({ version, before, after, tenants }: Case): Promise<Unchecked> {
     const judgement = await this.#judge(after, version);
-    if (judgement.state === 'unknown') return [`not checked against OpenClaw ${version}: ${judgement.why}`];
+    if (judgement.state === 'unknown') return [`not checked against OpenClaw ${version}: ${judgement.why}; ${LATER}`];
     if (judgement.issues.length === 0) return [];
     const earlier = await this.#judge(before, version);
     const issues = earlier.state === 'judged' ? earlier.issues : [];
@@ -105,9 +108,10 @@ export class ConfigCheck {
   }
 
   /** The distinct documents with the versions that must read them. */
-  async #cases(change: LayerChange): Promise<readonly Case[]> {
+  async #cases(change: LayerChange, unchecked: Set<string>): Promise<readonly Case[]> {
     const { tenants, versions, revisions } = this.#parts;
-    const concerned = (await tenants.all()).filter((tenant) => !tenant.deleting && concerns(change.scope, tenant));
+    const there = (await tenants.all()).filter((tenant) => !tenant.deleting && concerns(change.scope, tenant));
+    const concerned = there.length === 0 ? [firstOf(change.scope)] : there;
     const versionsOf = await versions.versionsOf(concerned);
     const written = new Set((await revisions.heads('config')).map(({ scope }) => scopeText(scope)));
     const documents = new Map<string, Promise<{ readonly before: JsonObject; readonly after: JsonObject }>>();
@@ -117,6 +121,7 @@ export class ConfigCheck {
         (scope) => written.has(scopeText(scope)) || scopeText(scope) === scopeText(change.scope),
       );
       const key = scopes.map(scopeText).join(' ');
+      if (versionsOf[at]?.length === 0) unchecked.add(notKnown(tenant.name));
       const merged = documents.get(key) ?? this.#merged(scopes, change);
       documents.set(key, merged);
       const { before, after } = await merged;
@@ -142,6 +147,17 @@ export class ConfigCheck {
   }
 }
 
+/** Who comes first to a scope that has no tenant yet: without a name, since nobody may be called so. */
+function firstOf(scope: Scope): { readonly name: string; readonly team: string } {
+  return { name: '', team: scope.kind === 'team' ? scope.name : '' };
+}
+
+function notKnown(tenant: string): string {
+  return tenant === ''
+    ? `not checked: it concerns no tenant yet, and no version is pinned for those to come; ${LATER}`
+    : `not checked for ${tenant}: which OpenClaw it will serve with is not known yet; ${LATER}`;
+}
+
 function concerns(scope: Scope, tenant: TenantRecord): boolean {
   if (scope.kind === 'organisation') return true;
   return scope.kind === 'team' ? tenant.team === scope.name : tenant.name === scope.name;
@@ -150,7 +166,8 @@ function concerns(scope: Scope, tenant: TenantRecord): boolean {
 function refused(issue: Issue, count: number, version: string, tenants: readonly string[]): OpenCraneError {
   const where = issue.path === '' || issue.message.includes(issue.path) ? '' : `${issue.path}: `;
   const more = count > 1 ? ` (and ${count - 1} more)` : '';
-  const whose = tenants.length > 1 ? `${tenants[0]} and ${tenants.length - 1} more` : tenants[0];
+  const [one] = tenants;
+  const whose = tenants.length > 1 ? `${one} and ${tenants.length - 1} more` : one || 'the first tenant to come';
   return new OpenCraneError(
     'invalid_argument',
     'config_refused',

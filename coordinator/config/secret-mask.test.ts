@@ -9,17 +9,17 @@ const layer: JsonObject = {
 };
 
 test('a mask shows which secrets are the same, and nothing of them', () => {
-  const mask = new SecretMask();
+  const mask = new SecretMask('a key');
   const shown = mask.mask(layer);
   assert.doesNotMatch(JSON.stringify(shown), /"one"|"two"|1234[^_]/);
   assert.deepEqual(shown['logging'], { level: 'debug' });
   assert.deepEqual(mask.mask(layer), shown);
   assert.notDeepEqual(mask.mask({ ...layer, channels: { x: { password: 1235 } } }), shown);
-  assert.notDeepEqual(new SecretMask().mask(layer), shown, 'another process has other marks');
+  assert.notDeepEqual(new SecretMask('another').mask(layer), shown, 'a coordinator with another key has other marks');
 });
 
 test('an edited document has its secrets back, wherever they were moved to, and as they were written', () => {
-  const mask = new SecretMask();
+  const mask = new SecretMask('a key');
   const { accounts, password } = (mask.mask(layer) as { channels: { x: { accounts: JsonObject[]; password: string } } })
     .channels.x;
   const edited = { channels: { x: { accounts: accounts.toReversed() }, y: { password } }, logging: { level: 'info' } };
@@ -29,8 +29,14 @@ test('an edited document has its secrets back, wherever they were moved to, and 
   });
 });
 
+test('marks outlast the process that made them, as its key does', () => {
+  const shown = new SecretMask('a key').mask(layer);
+  assert.deepEqual(new SecretMask('a key').unmask(shown, layer), layer);
+  assert.throws(() => new SecretMask('another').unmask(shown, layer), { reason: 'secret_unknown' });
+});
+
 test('a mark that is none of the layer’s is refused: it would become the secret', () => {
-  const mask = new SecretMask();
+  const mask = new SecretMask('a key');
   const stolen = mask.mask({ channels: { x: { token: 'of another layer' } } });
   assert.throws(() => mask.unmask(stolen, layer), { reason: 'secret_unknown', field: 'channels.x.token' });
 });

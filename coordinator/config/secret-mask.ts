@@ -3,7 +3,7 @@
  * comes back in an edited document stands for the secret that it was made of, so that a layer can be edited by somebody
  * who may not see its secrets.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { mapSecrets, secretsOf } from '@opencrane/kit/secret-values.ts';
@@ -11,9 +11,14 @@ import { formatPath } from './path.ts';
 
 const MARK = /^__OPENCRANE_SECRET_[0-9a-f]{12}__$/;
 
-/** Makes and reads marks. They are keyed with bytes that end with this process: nobody can try out short secrets on one. */
+/** Makes and reads marks. They are keyed, so that nobody can try out short secrets on one; with the same key the marks of another process are known. */
 export class SecretMask {
-  readonly #key = randomBytes(32);
+  readonly #key: string;
+
+  /** The key is a secret of the coordinator's that outlasts its process: an editor may be open while it restarts. */
+  constructor(key: string) {
+    this.#key = key;
+  }
 
   /** The document as it may be shown. */
   mask(document: JsonObject): JsonObject {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
+import type { JsonObject } from '@opencrane/kit/canonical-json.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { HealthSchema, HelloSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import {
@@ -82,6 +83,26 @@ onEachDatabase((database) => {
     await Promise.all([1, 2, 3].map(() => observer.receipt('jente', receipt('r1', ReceiptState.APPLIED))));
     assert.equal((await receipts.list('jente', Kind.CONFIG, 10)).length, 1);
     assert.deepEqual(await reasons('jente'), ['ConfigApplied']);
+  });
+
+  test('a refusal names the layer that says so, unless the layers are others by now', async (t) => {
+    const { observer, receipts, store, revisions, addTenant } = await assemble(await database.store(t));
+    await addTenant('jente', 'research');
+    const scope = { kind: 'team', name: 'research' } as const;
+    const write = (payload: JsonObject) =>
+      store.transaction((change) =>
+        revisions.append(change, { scope, kind: 'config', payload, actor: 'a', reason: '' }),
+      );
+    const { number } = await write({ a: { b: 1 } });
+    const refused = { ...receipt('r1', ReceiptState.FAILED), revision: BigInt(number) };
+    await observer.receipt('jente', refused);
+    await write({ a: { c: 1 } });
+    await observer.receipt('jente', { ...refused, receiptId: 'r2' });
+    const kept = await receipts.list('jente', Kind.CONFIG, 10);
+    assert.deepEqual(
+      kept.map(({ message }) => message),
+      ['no', `no (set by team/research, revision ${number})`],
+    );
   });
 
   test('a refusal names its path once, whether or not the words do', async (t) => {

@@ -11,7 +11,10 @@ import type { AgentObserver } from '../agents/ports.ts';
 import type { EventLog, EventRecord } from '../events/event-log.ts';
 import type { RuntimeRequests } from '../offers/ports.ts';
 import type { ReceiptStore } from '../receipts/receipt-store.ts';
+import type { Revision, RevisionStore } from '../revisions/revision-store.ts';
+import { scopesOf } from '../revisions/scope.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
+import type { Change } from '../store/store.ts';
 import { type Observation, phaseOfEntry, type TenantDirectory } from './directory.ts';
 import { encodeObservation } from './load.ts';
 import type { TenantStore } from './tenant-store.ts';
@@ -24,6 +27,9 @@ export type AgentObserverParts = {
   readonly events: EventLog;
   readonly commits: GroupCommit;
   readonly runtimeRequests: RuntimeRequests;
+  readonly revisions: Pick<RevisionStore, 'latestOf'>;
+  /** Which of the layers a refused configuration has its fault from, in words; empty when it is none of them. */
+  readonly blamedLayer: (complaint: Pick<Receipt, 'path' | 'message'>, layers: readonly Revision[]) => string;
   readonly clock: Clock;
 };
 
@@ -118,10 +124,11 @@ async function takeDown(
   }
 }
 
-async function keepReceipt(parts: AgentObserverParts, tenant: string, receipt: Receipt): Promise<void> {
+async function keepReceipt(parts: AgentObserverParts, tenant: string, told: Receipt): Promise<void> {
   const { directory, tenants, receipts, events, commits } = parts;
   await commits.commit(async (change) => {
     if (!(await tenants.exists(change, tenant))) return;
+    const receipt = { ...told, message: await namingTheLayer(parts, tenant, told, change) };
     if (!(await receipts.keep(change, tenant, receipt))) return;
     const message = receiptLine(receipt);
     await events.record(change, { tenant, reason: receiptReason(receipt), message, receipt });
@@ -130,6 +137,22 @@ async function keepReceipt(parts: AgentObserverParts, tenant: string, receipt: R
       directory.observe(tenant, { receipts: new Map(before).set(receipt.kind, receipt) });
     });
   });
+}
+
+/** What an agent says is wrong with a configuration, with the layer that says so: an agent knows only what the layers come to. */
+async function namingTheLayer(
+  { directory, revisions, blamedLayer }: AgentObserverParts,
+  tenant: string,
+  { kind, state, revision, path, message }: Receipt,
+  { db }: Change,
+): Promise<string> {
+  const record = directory.find(tenant)?.record;
+  if (kind !== Kind.CONFIG || state !== ReceiptState.FAILED || record === undefined) return message;
+  const layers = await revisions.latestOf(scopesOf(record), 'config', db);
+  const isNewest = BigInt(Math.max(0, ...layers.map(({ number }) => number))) === revision;
+  if (!isNewest) return message; // of an earlier offer the layers are no more
+  const blamed = blamedLayer({ path, message }, layers);
+  return blamed === '' ? message : `${message} (${blamed})`;
 }
 
 function introduction({ agentVersion, platform }: Hello): string {

@@ -1,6 +1,7 @@
 /** The coordinator's inside for tests, on any store: everything real but the platform, the agents and the runtimes. */
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { AuditLog } from '../audit/audit-log.ts';
+import { blamedLayer } from '../config/blamed-layer.ts';
 import { SecretMask } from '../config/secret-mask.ts';
 import { EventLog } from '../events/event-log.ts';
 import { CoordinatorWitness } from '../fence/coordinator-witness.ts';
@@ -128,11 +129,11 @@ export async function assemble(store: Store) {
     ...parts,
     desired: new TenantOffers(parts),
     witness: new CoordinatorWitness({ ...parts, id: await givenUp.witnessId() }),
-    observer: agentObserver({ ...parts, runtimeRequests }),
+    observer: agentObserver({ ...parts, runtimeRequests, blamedLayer }),
     keeper: new TenantKeeper({ ...parts, random: () => 0.5, log: silent }),
     /** Nothing is said against any configuration. */
     check: { check: async () => [] },
-    secrets: new SecretMask(),
+    secrets: new SecretMask('a key'),
     /** Adds a tenant as CreateTenant does. */
     async addTenant(name: string, team = '', retention: Retention = 'retain') {
       const record = { name, displayName: name, team, retention, createdAt: clock.now(), deleting: false };

@@ -45,7 +45,7 @@ export const commandBehaviours: readonly CommandBehaviour[] = [
     reason: 'config validate: a document that is right ends with 0',
     async holds(subject) {
       const agents = { defaults: { thinkingDefault: 'low' } };
-      const verdict = await verdictOn(subject, subject.configuration({ agents, env: { BUILD: '007' } }));
+      const verdict = await verdictOn(subject, subject.configuration({ agents, env: { vars: { BUILD: '007' } } }));
       assert.deepEqual(verdict, { code: 0, valid: true, issues: undefined });
     },
   },

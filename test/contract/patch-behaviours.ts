@@ -54,6 +54,18 @@ const invalid: readonly {
     path: 'agents.defaults.timeoutSeconds',
   },
   {
+    reason: 'a variable beside `vars`, where they stand',
+    patch: { env: { BUILD: '007' } },
+    words: 'env: Unrecognized key: "BUILD"',
+    path: 'env',
+  },
+  {
+    reason: 'a variable that is a number',
+    patch: { env: { vars: { BUILD: 7 } } },
+    words: 'env.vars.BUILD: Invalid input: expected string, received number',
+    path: 'env.vars.BUILD',
+  },
+  {
     reason: 'a key of the root that is not known: the path is empty',
     patch: { noSuchSection: { key: 1 } },
     words: '<root>: Unrecognized key: "noSuchSection"',

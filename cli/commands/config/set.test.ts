@@ -73,3 +73,13 @@ test('standard input has the value', async () => {
   await new Promise((resolve) => child.once('close', resolve));
   assert.equal(out, '"sk-from-a-pipe"');
 });
+
+test('what nobody could judge is said, with the version and why, to people and to programs', async () => {
+  const note = 'not checked against OpenClaw 2026.9.6: it is not unpacked on this machine yet';
+  const updateConfig = () => ({ changed: true, unchecked: [note], layer: { revision: 7n } });
+  const words = ['config', 'set', '--org', 'a', '1', '--no-wait'];
+  const people = await runCli(words, { config: { updateConfig } }, { folder });
+  assert.match(people.out, /not checked against OpenClaw 2026\.9\.6: it is not unpacked on this machine yet/);
+  const program = await runCli([...words, '--json'], { config: { updateConfig } }, { folder });
+  assert.deepEqual(JSON.parse(program.out).unchecked, [note]);
+});

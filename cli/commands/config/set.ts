@@ -41,7 +41,10 @@ export const configSet = command({
       command: 'opencrane config set agents.defaults.timeoutSeconds 700 --tenant jente',
       shows: 'JSON: a number, not a string',
     },
-    { command: 'opencrane config set --team research --string env.BUILD 007 --no-wait', shows: 'a string of digits' },
+    {
+      command: 'opencrane config set --team research --string env.vars.BUILD 007 --no-wait',
+      shows: 'a string of digits',
+    },
   ],
   input: z.object({
     ...scopeShape,

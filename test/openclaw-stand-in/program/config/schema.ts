@@ -43,7 +43,7 @@ const provider = shape(
 export const schema: Rule = shape({
   $schema: string,
   meta: shape({ lastTouchedVersion: string, lastTouchedAt: string, migrations: record(boolean) }),
-  env: record(string),
+  env: shape({ vars: record(string) }),
   logging: shape({
     level: choice('silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'),
     file: string,
@@ -59,7 +59,7 @@ export const schema: Rule = shape({
       workspace: string,
       skipBootstrap: boolean,
       timeoutSeconds: number,
-      thinkingDefault: choice('off', 'minimal', 'low', 'medium', 'high'),
+      thinkingDefault: choice('off', 'minimal', 'low', 'medium', 'high', 'xhigh', 'adaptive', 'max', 'ultra'),
       maxConcurrent: number,
       subagents: shape({ maxConcurrent: number, archiveAfterMinutes: number, model }),
       compaction: shape({ mode: choice('default', 'safeguard') }),
