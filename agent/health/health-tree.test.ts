@@ -13,7 +13,7 @@ const healthy: Observations = {
   drift: [],
   disk: { freeBytes: 5e10, totalBytes: 1e11 },
   drained: false,
-  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: [], pruneTrouble: '' },
+  vault: { state: 'kept', unsavedMillis: 0, overdueMillis: 0, trouble: '', unread: [], slow: [], pruneTrouble: '' },
 };
 
 const gone = { pid: 0, sinceAt: 1, failures: 0, nextTryAt: 0 } as const;
@@ -84,6 +84,7 @@ const cases: readonly {
         overdueMillis: 184_000,
         trouble: 'the bucket answers 503',
         unread: [],
+        slow: [],
         pruneTrouble: '',
       },
     },
@@ -93,7 +94,15 @@ const cases: readonly {
   {
     reason: 'one slow snapshot is no complaint',
     change: {
-      vault: { state: 'kept', unsavedMillis: 9_000, overdueMillis: 9_000, trouble: '', unread: [], pruneTrouble: '' },
+      vault: {
+        state: 'kept',
+        unsavedMillis: 9_000,
+        overdueMillis: 9_000,
+        trouble: '',
+        unread: [],
+        slow: [],
+        pruneTrouble: '',
+      },
     },
     root: HEALTHY,
     openclaw: HEALTHY,
@@ -107,6 +116,7 @@ const cases: readonly {
         overdueMillis: 0,
         trouble: '',
         unread: [{ path: 'workspace/a', why: 'it may not be read' }],
+        slow: [],
         pruneTrouble: '',
       },
     },

@@ -11,7 +11,14 @@ const kept = (
   unread: Kept['unread'] = [],
   overdueMillis = unsavedMillis,
   pruneTrouble = '',
-): Kept => ({ state: 'kept', unsavedMillis, overdueMillis, trouble, unread, pruneTrouble });
+): Kept => ({ state: 'kept', unsavedMillis, overdueMillis, trouble, unread, slow: [], pruneTrouble });
+
+const slow = (path: string, forMillis: number) => ({
+  path,
+  doneBytes: 1.5 * 1024 ** 3,
+  totalBytes: 120 * 1024 ** 3,
+  forMillis,
+});
 
 const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: string }[] = [
   { reason: 'within the goal there is nothing to say', seen: kept(4_999), state: HEALTHY, message: '' },
@@ -84,6 +91,18 @@ const rows: { reason: string; seen: VaultSeen; state: ComponentState; message: s
     message:
       `not stored, because it cannot be read: ${'a'.repeat(40)}…${'a'.repeat(39)} (i/o error (EIO)), ` +
       'b (i/o error (EIO)), c (i/o error (EIO)) and 2 more',
+  },
+  {
+    reason: 'a file that takes long is named with how far it is; for a few seconds more that is no complaint',
+    seen: { ...kept(0), slow: [slow('workspace/video.mp4', 7_000), slow('a', 1_000)] },
+    state: HEALTHY,
+    message: 'takes long to store: workspace/video.mp4 (1.50 of 120.00 GiB read, for 5 s)',
+  },
+  {
+    reason: 'the newest snapshot is not all of the state until it is whole',
+    seen: { ...kept(0), slow: [slow('workspace/video.mp4', 400_000)] },
+    state: DEGRADED,
+    message: 'takes long to store: workspace/video.mp4 (1.50 of 120.00 GiB read, for 6 min)',
   },
   {
     reason: 'a folder outside of the state is told by itself',

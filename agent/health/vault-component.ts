@@ -17,6 +17,8 @@ export type VaultSeen =
       readonly trouble: string;
       /** Paths that could not be read; of each the newest snapshot has what an earlier one has, or nothing. */
       readonly unread: readonly { readonly path: string; readonly why: string }[];
+      /** Files that take long to read: how far that is, and for how long it has gone on. */
+      readonly slow: readonly SlowSeen[];
       /** Why pruning fails again and again; empty when it does not. */
       readonly pruneTrouble: string;
       /** Set while most of what there was is gone from the newest snapshot. */
@@ -37,6 +39,14 @@ export type LossSeen = {
   /** Number of the last snapshot before it; and of the last one that had nearly everything, which may be an earlier one. */
   readonly last: number;
   readonly full: number;
+};
+
+/** A file that takes long to read; until it is whole the newest snapshot has what an earlier one has of it, or nothing. */
+type SlowSeen = {
+  readonly path: string;
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  readonly forMillis: number;
 };
 
 /** An outage of the bucket. All in milliseconds; the moments since the epoch. */
@@ -60,23 +70,37 @@ const [NAMED, PATH_LENGTH, WHY_LENGTH] = [3, 80, 120];
 export function vaultStanding(seen: VaultSeen): { readonly state: ComponentState; readonly message: string } {
   if (seen.state === 'waiting') return { state: ComponentState.STARTING, message: seen.why };
   if (seen.state === 'restoring') return { state: ComponentState.STARTING, message: 'bringing the state back' };
-  const { unsavedMillis, overdueMillis, trouble, unread, pruneTrouble, unwatched, outage, loss, notes = [] } = seen;
+  const {
+    unsavedMillis,
+    overdueMillis,
+    trouble,
+    unread,
+    slow,
+    pruneTrouble,
+    unwatched,
+    outage,
+    loss,
+    notes = [],
+  } = seen;
   const late = unsavedMillis >= GOAL_MILLIS ? `${spoken(unsavedMillis)} of changes are not in the bucket yet` : '';
   const isOutside = ({ path }: { readonly path: string }) => path.startsWith('/');
   const [outside, within] = [unread.filter(isOutside), unread.filter((one) => !isOutside(one))];
   const missing = within.length === 0 ? '' : `not stored, because it cannot be read: ${named(within)}`;
   const unprotected = outside.length === 0 ? '' : `not protected: ${named(outside)}`;
+  const reading = slow.filter(({ forMillis }) => forMillis >= GOAL_MILLIS);
+  const waiting = reading.length === 0 ? '' : `takes long to store: ${named(reading.map(howFar))}`;
   const growing = pruneTrouble && `old snapshots are not removed: ${pruneTrouble}`;
   const looking = unwatched === undefined ? '' : `changes are found by looking every few seconds: ${unwatched}`;
   const away = outage === undefined ? '' : awayMessage(outage);
   const behind = late && trouble && !away ? `${late}: ${trouble}` : late;
   const gone = loss === undefined ? '' : lossMessage(loss);
-  const message = [gone, away, behind, missing, unprotected, growing, looking, ...notes]
+  const message = [gone, away, behind, missing, unprotected, waiting, growing, looking, ...notes]
     .filter((part) => part !== '')
     .join('; ');
   const isBad =
     overdueMillis >= LATE_MILLIS ||
     unread.length > 0 ||
+    slow.some(({ forMillis }) => forMillis >= LATE_MILLIS) ||
     pruneTrouble !== '' ||
     outage !== undefined ||
     loss !== undefined;
@@ -96,6 +120,11 @@ function lossMessage({ tenant, lost, last, full }: LossSeen): string {
   const back = `opencrane vault restore --tenant ${tenant} --snapshot ${full}`;
   const meant = `opencrane vault snapshot --tenant ${tenant} --accept-loss`;
   return `most of the state is gone since snapshot ${last}: ${lost}; to go back: ${back}${more}; if it was meant: ${meant}`;
+}
+
+function howFar({ path, doneBytes, totalBytes, forMillis }: SlowSeen): { readonly path: string; readonly why: string } {
+  const gib = (bytes: number) => (bytes / 1024 ** 3).toFixed(2);
+  return { path, why: `${gib(doneBytes)} of ${gib(totalBytes)} GiB read, for ${spoken(forMillis)}` };
 }
 
 function awayMessage({ sinceAt, untilAt, newestAgeMillis }: OutageSeen): string {

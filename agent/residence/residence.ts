@@ -218,8 +218,8 @@ export class Residence implements Part {
   }
 
   #openSnapshots(vault: Vault, epoch: number, signal: AbortSignal): Promise<Snapshotter> {
-    const { folders, capture, clock, onStep, log } = this.#ports;
-    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep, log };
+    const { folders, capture, clock, onStep, onChange: onSlow, log } = this.#ports;
+    const ports = { vault, root: folders.state, seenLog: folders.seenLog, capture, clock, onStep, onSlow, log };
     return Snapshotter.open(ports, epoch, signal).catch(async (cause: unknown) => {
       throw await withGoodSnapshot(vault, cause, signal);
     });
@@ -237,6 +237,8 @@ export class Residence implements Part {
         });
       },
       unread: () => snapshotter.unread,
+      slow: () => snapshotter.slow,
+      isBehind: () => snapshotter.isBehind,
       root: folders.state,
       openclawVersion,
       arbiter,

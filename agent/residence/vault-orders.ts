@@ -5,10 +5,13 @@ import type { VaultCommand, VaultResult } from '@opencrane/proto/opencrane/v1/va
 import type { StateArbiter } from '../arbiter/state-arbiter.ts';
 import type { ObjectName } from '../bucket/bucket.ts';
 import type { Fence } from '../fence/fence.ts';
+import type { VaultSeen } from '../health/vault-component.ts';
 import type { Reporter } from '../supervise/progress.ts';
 import { carryOutVaultCommand } from '../vault/commands/carry-out.ts';
 import type { LiveState, VaultCommandPorts } from '../vault/commands/ports.ts';
 import type { Retention } from '../vault/prune/retention.ts';
+import { whySlow } from '../vault/snapshot/reading-progress.ts';
+import type { Unread } from '../vault/snapshot/unread.ts';
 import type { Residence } from './residence.ts';
 import type { StateDoubt } from './state-doubt.ts';
 
@@ -93,7 +96,7 @@ export class VaultOrders {
     return {
       folder: folders.state,
       takeSnapshot: (reason, stop) => residence.snapshot(reason, stop, onWait),
-      unread: () => (residence.seen.state === 'kept' ? residence.seen.unread : []),
+      unread: () => notStoredNow(residence.seen),
       async storeAhead(stop) {
         if (isThere() && arbiter.may('snapshot')) await residence.snapshot('request', stop, onWait);
       },
@@ -117,4 +120,10 @@ export class VaultOrders {
 /** A restore in place. Into a folder beside it, a snapshot is only read. */
 function replacesState({ command }: VaultCommand): boolean {
   return command.case === 'restore' && command.value.into === '';
+}
+
+/** What the newest snapshot has not of the state, in the words of those that cannot be read. */
+function notStoredNow(seen: VaultSeen): readonly Unread[] {
+  if (seen.state !== 'kept') return [];
+  return [...seen.unread, ...seen.slow.map((file) => ({ path: file.path, why: whySlow(file) }))];
 }

@@ -5,7 +5,16 @@
  * What is packed by zstd may differ from version to version of zstd, so it is compared unpacked.
  */
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Clock, systemClock } from '@opencrane/kit/clock.ts';
@@ -78,6 +87,9 @@ const goldens: { readonly format: 1 | 2; readonly file: URL; readonly furnish: (
     furnish(root) {
       writeFileSync(join(root, 'openclaw.json'), '');
       linkSync(join(root, 'openclaw.json'), join(root, 'other name'));
+      writeFileSync(join(root, 'holes'), 'begin');
+      truncateSync(join(root, 'holes'), 2 ** 40);
+      utimesSync(join(root, 'holes'), 1000, 1000);
     },
   },
 ];
@@ -170,6 +182,7 @@ for (const { format, file, furnish } of goldens) {
         assert.deepEqual(readFileSync(join(target, path)), content, path);
       if (format === 1) continue;
       assert.equal(statSync(join(target, 'other name')).ino, statSync(join(target, 'openclaw.json')).ino);
+      assert.equal(statSync(join(target, 'holes')).size, 2 ** 40);
     }
   });
 }

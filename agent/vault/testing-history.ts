@@ -183,7 +183,7 @@ function oneOf(path: string, { entries }: TreeIndex): string {
 /** What is in a tree, as `listTree` has it. */
 async function listContent(vault: Vault, tree: TreeIndex): Promise<string[]> {
   const files = [...tree.entries].flatMap(([path, entry]) => (isFile(entry) ? [{ path, entry }] : []));
-  const contents = files.map(({ entry }) => Buffer.alloc(entry.size));
+  const contents = files.map(({ entry }) => Buffer.alloc(entry.size)); // holes are zeros
   const order = new WriteOrder(
     tree,
     files.map(({ entry }) => entry),

@@ -24,6 +24,7 @@ function fingerprint({ chunks }: TreeIndex, entry: Entry): Fingerprint {
     chunks.writeName(chunk, name, 0);
     hash.update(name);
   }
+  hash.update(JSON.stringify(entry.extents?.flat() ?? ''));
   const { kind, mode, size, chunkBytes } = entry;
   return { print: `${kind} ${mode} ${size} ${chunkBytes} ${hash.digest('base64')}${group}`, bytes: size };
 }

@@ -2,19 +2,26 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
+  statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, type TestContext, test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { prefixes } from '../../bucket/layout.ts';
+import { manifestRef } from '../format/object-ids.ts';
 import { assertSameTree, listTree, seededRandom } from '../testing.ts';
 import { History, never } from '../testing-history.ts';
 import { type ExportPorts, openExport } from './export.ts';
@@ -101,6 +108,40 @@ test('the system’s tar unpacks what was stored: names, modes, times, links, co
   database.close();
 });
 
+test('a file with holes is short in the archive, and is unpacked with its holes', async () => {
+  const sparse = await History.inMemory();
+  try {
+    const long = 'n'.repeat(150);
+    for (const [name, bytes, content] of [
+      ['middle', 2 ** 40, 2 ** 39],
+      ['empty', 2 ** 40, undefined],
+      [long, 2 ** 33 + 5, 2 ** 33],
+    ] as const) {
+      sparse.write(`folder/${name}`, '');
+      truncateSync(join(sparse.state, `folder/${name}`), bytes);
+      if (content !== undefined) writeAt(join(sparse.state, `folder/${name}`), content, 'words');
+    }
+    sparse.write('folder/z', 'after them');
+    const snapshotter = await sparse.open();
+    const taken = await snapshotter.snapshot({ reason: 'request', openclawVersion: null }, never);
+    const snapshot = manifestRef(taken?.manifest ?? assert.fail()) ?? assert.fail();
+    const { pieces, bytes } = await openExport(sparse.vault, { snapshot, path: '' }, ports, never);
+    const content = Buffer.concat(await Array.fromAsync(pieces));
+    assert.deepEqual([content.length, content.length < 1024 * 1024], [bytes, true]);
+    const folder = unpack(content);
+    for (const name of ['middle', 'empty', long, 'z']) {
+      const [is, was] = [folder, sparse.state].map((root) => statSync(join(root, 'folder', name), { bigint: true }));
+      assert.deepEqual([is?.size, is?.mtimeNs], [was?.size, was?.mtimeNs], name);
+      assert.ok(Number(is?.blocks) * 512 <= 1024 * 1024, name);
+    }
+    assert.equal(readAt(join(folder, 'folder/middle'), 2 ** 39, 5), 'words');
+    assert.equal(readAt(join(folder, 'folder', long), 2 ** 33, 5), 'words');
+    assert.equal(readFileSync(join(folder, 'folder/z'), 'utf8'), 'after them');
+  } finally {
+    sparse.end();
+  }
+});
+
 test('of a part the folder becomes the root', async () => {
   const { content } = await archiveOf('agents/main');
   assertSameTree(listTree(unpack(content)), listTree(at('agents/main')));
@@ -169,4 +210,18 @@ function withoutTimes(tree: ReturnType<typeof listTree>, paths: readonly string[
   return new Map(
     [...tree].map(([path, listed]) => [path, paths.includes(path) ? { ...listed, modifiedNs: 0n } : listed]),
   );
+}
+
+function writeAt(path: string, position: number, text: string): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, text, position);
+  closeSync(file);
+}
+
+function readAt(path: string, position: number, bytes: number): string {
+  const file = openSync(path, 'r');
+  const buffer = Buffer.alloc(bytes);
+  readSync(file, buffer, 0, bytes, position);
+  closeSync(file);
+  return buffer.toString('utf8');
 }

@@ -4,7 +4,7 @@ import type { Summary } from '../format/manifest.ts';
 import type { ManifestRef } from '../format/object-ids.ts';
 import { withGoodSnapshot } from '../history/good-snapshot.ts';
 import { partOfTree } from '../restore/part-of-tree.ts';
-import { type Entry, type FileEntry, isFile } from '../tree/entries.ts';
+import { contentBytes, type Entry, type FileEntry, isFile } from '../tree/entries.ts';
 import { loadSnapshot } from '../tree/load-chain.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
@@ -67,7 +67,7 @@ function entriesOf(tree: TreeIndex, path: string): Listed {
 }
 
 function lengthOf(one: Listed[number]): number {
-  const content = hasContent(one) ? one.entry.size + tarPadding(one.entry.size).length : 0;
+  const content = hasContent(one) ? contentBytes(one.entry) + tarPadding(contentBytes(one.entry)).length : 0;
   return headerOf(one).length + content;
 }
 
@@ -116,7 +116,7 @@ async function* piecesOf(
     if (!hasContent(one)) continue;
     const content = await contents.next();
     if (!content.done) yield* content.value;
-    yield tarPadding(one.entry.size);
+    yield tarPadding(contentBytes(one.entry));
   }
   yield TAR_END;
 }

@@ -4,9 +4,13 @@
  *
  *   0 name 100 │ 100 mode 8 │ 108 uid 8 │ 116 gid 8 │ 124 size 12 │ 136 mtime 12 │ 148 checksum 8 │ 156 type 1
  *   157 link target 100 │ 257 "ustar" 0 "00" │ 265 user name 32 │ 297 group name 32 │ 329 device 16 │ 345 prefix 155 │ 500 …
+ *
+ * A file with holes is told as GNU tar does in its format 1.0 ("Storing Sparse Files"): its name and length are in the pax
+ * header, and its content begins with a list of what lies where.
  */
 import type { Entry, FileEntry, FileTime, LinkEntry } from '../tree/entries.ts';
-import { isFile } from '../tree/entries.ts';
+import { contentBytes, isFile } from '../tree/entries.ts';
+import type { Extents } from '../tree/extents.ts';
 import { pathForSystem } from '../tree/path-text.ts';
 
 /** Everything in an archive begins at a multiple of this. */
@@ -27,17 +31,50 @@ export function tarHardLink(path: string, entry: LinkEntry | FileEntry, first: s
   return headerOf('1', path, entry, bytesOf(first), 0);
 }
 
-/** The header of an entry. The content of a file follows, and `tarPadding`. Owner is 0: whoever unpacks it. */
+/** The header of an entry. The content of a file follows, without its holes, and `tarPadding`. Owner is 0: whoever unpacks it. */
 export function tarHeader(path: string, entry: Entry): Buffer {
+  if (isFile(entry) && entry.extents !== undefined) return sparseHeader(path, entry, entry.extents);
   const target = entry.kind === 'link' ? bytesOf(entry.target) : Buffer.alloc(0);
   return headerOf(letterOf(entry), path, entry, target, isFile(entry) ? entry.size : 0);
 }
 
-function headerOf(letter: Letter, path: string, entry: Entry, target: Buffer, size: number): Buffer {
+function sparseHeader(path: string, entry: FileEntry, extents: Extents): Buffer {
+  const list: number[] = [];
+  const flat = extents.flat();
+  for (let at = 0; at < flat.length; at += 2) {
+    const begin = (flat[at] ?? 0) * entry.chunkBytes;
+    list.push(begin, Math.min((flat[at + 1] ?? 0) * entry.chunkBytes, entry.size - begin));
+  }
+  if (extents.end * entry.chunkBytes < entry.size) list.push(entry.size, 0); // it ends in a hole
+  const map = Buffer.from([list.length / 2, ...list].map((number) => `${number}\n`).join(''));
+  const padded = Buffer.concat([map, tarPadding(map.length)]);
+  const records = [
+    paxRecord('GNU.sparse.major', Buffer.from('1')),
+    paxRecord('GNU.sparse.minor', Buffer.from('0')),
+    paxRecord('GNU.sparse.name', bytesOf(path)),
+    paxRecord('GNU.sparse.realsize', Buffer.from(String(entry.size))),
+  ];
+  // Where it is unpacked by who knows nothing of holes.
+  const name = `GNUSparseFile.0/${path.slice(path.lastIndexOf('/') + 1)}`;
+  return Buffer.concat([
+    headerOf('0', name, entry, Buffer.alloc(0), padded.length + contentBytes(entry), records),
+    padded,
+  ]);
+}
+
+function headerOf(
+  letter: Letter,
+  path: string,
+  entry: Entry,
+  target: Buffer,
+  size: number,
+  more: readonly Buffer[] = [],
+): Buffer {
   const name = bytesOf(entry.kind === 'folder' ? `${path === '' ? '.' : path}/` : path);
   const { seconds, nanoseconds } = entry.time;
   const fits = seconds >= 0 && seconds <= MOST_OCTAL;
   const records = [
+    ...more,
     ...(needsPax(name) ? [paxRecord('path', name)] : []),
     ...(needsPax(target) ? [paxRecord('linkpath', target)] : []),
     ...(size > MOST_OCTAL ? [paxRecord('size', Buffer.from(String(size)))] : []),
@@ -48,7 +85,7 @@ function headerOf(letter: Letter, path: string, entry: Entry, target: Buffer, si
   return records.length === 0 ? header : Buffer.concat([paxHeader(records), header]);
 }
 
-/** What follows the content of a file of this size. */
+/** What follows content of this length. */
 export function tarPadding(size: number): Buffer {
   return Buffer.alloc((BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES);
 }

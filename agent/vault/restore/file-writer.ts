@@ -6,6 +6,7 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   write,
   writeSync,
@@ -38,6 +39,9 @@ const OPEN_FILES = 64;
  * much as unpacking it, which the others do meanwhile. For a small file the way to the pool and back would cost more.
  */
 const POOL_BYTES = 64 * 1024;
+/** What the file systems that people have keep at least; chunks begin at a multiple of it. */
+const BLOCK_BYTES = 4096;
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
 const writeInPool = promisify(write);
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 /** Nobody else reads a file before it has its own mode. */
@@ -73,7 +77,8 @@ export class FileWriter {
     const open = this.#openFile(piece.file);
     open.writes += 1;
     try {
-      await writeAll(open.descriptor, piece, plain);
+      const write = mayHaveHoles(this.#file(piece.file).entry) ? writeContent : writeAll;
+      await write(open.descriptor, piece, plain);
     } finally {
       open.writes -= 1;
     }
@@ -116,6 +121,7 @@ export class FileWriter {
 
   #finish(file: number, descriptor: number): void {
     const { path, entry } = this.#file(file);
+    if (mayHaveHoles(entry)) ftruncateSync(descriptor, entry.size); // it may end in a hole
     if (entry.mode !== DRAFT_MODE) fchmodSync(descriptor, entry.mode);
     this.#ports.times.set(descriptor, entry.time);
     if (this.#ports.syncEach) fsyncSync(descriptor);
@@ -129,6 +135,31 @@ export class FileWriter {
     if (!target) throw new RangeError(`file ${file} of ${this.#ports.files.length}`);
     return target;
   }
+}
+
+/**
+ * Whether blocks of zeros stay holes. Holes that are shorter than a chunk are read as zeros, and a file that has some in each
+ * would take many times the room that it took.
+ */
+function mayHaveHoles({ kind, size, chunkBytes, extents }: FileEntry): boolean {
+  return extents !== undefined || (kind === 'file' && size > chunkBytes);
+}
+
+/** Writes all but blocks of zeros. */
+async function writeContent(descriptor: number, { position, offset, bytes, ...piece }: Piece, plain: Uint8Array) {
+  let begin = 0;
+  const writeUpTo = async (end: number) => {
+    const part = { ...piece, position: position + begin, offset: offset + begin, bytes: end - begin };
+    if (part.bytes > 0) await writeAll(descriptor, part, plain);
+  };
+  for (let at = 0; at < bytes; at += BLOCK_BYTES) {
+    if (plain[offset + at] !== 0) continue; // nearly all of them
+    const block = plain.subarray(offset + at, offset + Math.min(at + BLOCK_BYTES, bytes));
+    if (ZEROS.compare(block, 0, block.length, 0, block.length) !== 0) continue;
+    await writeUpTo(at);
+    begin = at + block.length;
+  }
+  await writeUpTo(bytes);
 }
 
 async function writeAll(descriptor: number, { position, offset, bytes }: Piece, plain: Uint8Array): Promise<void> {

@@ -16,6 +16,7 @@ import type { ManifestRef } from '../format/object-ids.ts';
 import { readFrames } from '../format/pack-reader.ts';
 import { withGoodSnapshot } from '../history/good-snapshot.ts';
 import { CLOCK_STEP_MILLIS, type Seen, type SeenFile, seenFile } from '../snapshot/seen-files.ts';
+import { contentBytes } from '../tree/entries.ts';
 import { loadSnapshot } from '../tree/load-chain.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
@@ -161,7 +162,7 @@ async function writeFiles(
     tree,
     files.map(({ entry }) => entry),
   );
-  const total = files.reduce((sum, { entry }) => sum + entry.size, 0);
+  const total = bytesOf({ files });
   let done = 0;
   const writer = new FileWriter({
     root: to.root,
@@ -225,6 +226,6 @@ function countOf({ files, otherNames }: Part): number {
   return files.length + otherNames.filter(({ entry }) => entry.kind !== 'link').length;
 }
 
-function bytesOf({ files }: Part): number {
-  return files.reduce((sum, { entry }) => sum + entry.size, 0);
+function bytesOf({ files }: Pick<Part, 'files'>): number {
+  return files.reduce((sum, { entry }) => sum + contentBytes(entry), 0);
 }

@@ -4,7 +4,7 @@
  */
 import type { WantedFrames } from '../format/pack-reader.ts';
 import type { Pack } from '../format/pack-table.ts';
-import type { FileEntry } from '../tree/entries.ts';
+import { chunkLength, type FileEntry, placeOf } from '../tree/entries.ts';
 import type { TreeIndex } from '../tree/tree-index.ts';
 
 /** Content to be written: bytes of a frame, to a place in a file. */
@@ -30,8 +30,11 @@ export class WriteOrder {
   readonly #begin: Uint32Array;
   readonly #file: Uint32Array;
   readonly #chunk: Uint32Array;
+  readonly #holes: 'with holes' | 'without holes';
 
-  constructor(tree: TreeIndex, files: readonly FileEntry[]) {
+  /** Without holes, positions are those in a file that has none: what comes after a hole follows what comes before it. */
+  constructor(tree: TreeIndex, files: readonly FileEntry[], holes: 'with holes' | 'without holes' = 'with holes') {
+    this.#holes = holes;
     const { packs } = tree;
     this.#tree = tree;
     this.#files = files;
@@ -84,8 +87,8 @@ export class WriteOrder {
     const chunk = this.#chunk[place] ?? 0;
     const entry = this.#files[file];
     if (!entry) throw new RangeError(`file ${file} of ${this.#files.length}`);
-    const position = chunk * entry.chunkBytes;
-    const bytes = Math.min(entry.chunkBytes, entry.size - position);
+    const position = (this.#holes === 'with holes' ? placeOf(entry, chunk) : chunk) * entry.chunkBytes;
+    const bytes = chunkLength(entry, chunk);
     return { file, position, bytes, offset: this.#tree.chunks.offset(entry.chunks[chunk] ?? 0), chunks: 1 };
   }
 

@@ -18,6 +18,7 @@ function loopOver(outcome: (request: SnapshotRequest, signal: AbortSignal) => Pr
   const folder = temporaryFolder();
   for (const name of ['a', 'b']) mkdirSync(join(folder.path, name));
   const clock = new ManualClock(1_000);
+  const isBehind = { now: false };
   const requests: { reason: string; within: string[] | undefined }[] = [];
   const arbiter = new StateArbiter({ seen: nothingSeen, clock });
   const loop = new SnapshotLoop({
@@ -30,6 +31,8 @@ function loopOver(outcome: (request: SnapshotRequest, signal: AbortSignal) => Pr
     openclawVersion: () => null,
     arbiter,
     unread: () => [],
+    slow: () => [],
+    isBehind: () => isBehind.now,
     onStanding: () => {},
     clock,
     random: () => 0,
@@ -57,7 +60,7 @@ function loopOver(outcome: (request: SnapshotRequest, signal: AbortSignal) => Pr
     await loop.stop();
     folder.remove();
   };
-  return { loop, arbiter, clock, requests, until, write, end };
+  return { loop, isBehind, arbiter, clock, requests, until, write, end };
 }
 
 test('the first snapshot looks everywhere, the next ones where something was heard of', async () => {
@@ -151,4 +154,19 @@ test('a snapshot that was asked for is broken off for a start of OpenClaw, and t
   await taken;
   assert.equal(requests.length, 2);
   await end();
+});
+
+test('a large file that a snapshot did not come to the end of is read on by the next, without a change', async () => {
+  const { loop, isBehind, requests, until, end } = loopOver(async () => {});
+  isBehind.now = true;
+  loop.start();
+  try {
+    await until(3);
+    isBehind.now = false;
+    const before = requests.length;
+    await until(before + 1); // it was asked before that one
+    assert.equal(loop.standing.unsavedMillis, 0, 'then there is nothing more to store');
+  } finally {
+    await end();
+  }
 });

@@ -8,6 +8,7 @@ import { type OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts'
 import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { StateArbiter, Turn } from '../../arbiter/state-arbiter.ts';
+import type { SlowFile } from '../snapshot/reading-progress.ts';
 import type { SnapshotRequest, SnapshotResult } from '../snapshot/snapshotter.ts';
 import type { TouchedPage } from '../snapshot/touched-pages.ts';
 import type { Unread } from '../snapshot/unread.ts';
@@ -32,6 +33,9 @@ export type SnapshotLoopPorts = {
   readonly take: (request: SnapshotRequest, signal: AbortSignal) => Promise<SnapshotResult | undefined>;
   /** What the last snapshot could not read, whether or not there was anything to store. */
   readonly unread: () => readonly Unread[];
+  /** Files that take long to read, and whether the newest content of any is not in the newest snapshot. */
+  readonly slow: () => readonly SlowFile[];
+  readonly isBehind: () => boolean;
   /** The folder that is kept. */
   readonly root: string;
   /** Of the OpenClaw that serves; null before the first. */
@@ -56,6 +60,8 @@ export type Standing = {
   readonly trouble: OpenCraneError | undefined;
   /** What the last snapshot could not read. */
   readonly unread: readonly Unread[];
+  /** Files that take long to read, how far that is and for how long it has gone on. */
+  readonly slow: readonly (Pick<SlowFile, 'path' | 'doneBytes' | 'totalBytes'> & { readonly forMillis: number })[];
   /** Why the kernel does not tell of every change, so that some are found by looking; undefined when it does. */
   readonly unwatched: string | undefined;
 };
@@ -118,6 +124,7 @@ export class SnapshotLoop implements Part {
       overdueMillis,
       trouble: this.#trouble,
       unread: this.#ports.unread(),
+      slow: this.#ports.slow().map(({ sinceMillis, ...file }) => ({ ...file, forMillis: now - sinceMillis })),
       unwatched: this.#watch.unwatched,
     };
   }
@@ -211,6 +218,8 @@ export class SnapshotLoop implements Part {
       const taken = await take({ reason, openclawVersion: openclawVersion(), ...how }, signal);
       const { beatsOnly, waitsUntil } = found;
       this.#cadence = waitsUntil === undefined ? onStored(this.#cadence) : onPostponed(this.#cadence, waitsUntil);
+      // The rest of a large file is read next, as if it had just been written.
+      if (this.#ports.isBehind()) this.#cadence = onChange(this.#cadence, clock.monotonic());
       if (taken !== undefined) this.#patience = onKept(this.#patience, clock.monotonic(), beatsOnly);
       this.#trouble = undefined;
       return taken;

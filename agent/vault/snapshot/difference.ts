@@ -23,5 +23,10 @@ function isAlike(before: Entry, now: Entry): boolean {
 
 function hasSameContent(before: FileEntry, now: FileEntry): boolean {
   if (before.size !== now.size || before.chunkBytes !== now.chunkBytes) return false;
+  if (!hasSameHoles(before, now)) return false;
   return before.chunks.every((chunk, at) => chunk === now.chunks[at]);
+}
+
+function hasSameHoles({ extents: before }: FileEntry, { extents: now }: FileEntry): boolean {
+  return before === undefined || now === undefined ? before === now : before.equals(now);
 }

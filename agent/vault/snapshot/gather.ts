@@ -1,25 +1,28 @@
 /** Finds out what changed in a folder since the tree that the vault has, and has the content that is new written. */
-import { type BigIntStats, lstatSync, readlinkSync, type Stats } from 'node:fs';
+import type { BigIntStats, Stats } from 'node:fs';
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { messageOf, systemCode } from '@opencrane/kit/errors.ts';
+import { messageOf } from '@opencrane/kit/errors.ts';
+import type { LoadedCalls } from '../../posix/native-calls.ts';
 import type { ContentWriter } from '../packing/content-writer.ts';
-import { type Entry, type FileEntry, firstNameOf, isFile, type LinkEntry, underName } from '../tree/entries.ts';
-import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
+import { FILE_CHUNK_BYTES, type FileEntry, isFile, type LinkEntry, underName } from '../tree/entries.ts';
 import type { TreeChange, TreeIndex } from '../tree/tree-index.ts';
 import { Breather } from './breather.ts';
 import type { Captures } from './captures.ts';
-import type { CapturedDatabase, DatabasePosition } from './database-source.ts';
-import { type Difference, difference } from './difference.ts';
+import { difference } from './difference.ts';
+import { Findings } from './findings.ts';
 import { foreignMounts } from './foreign-mounts.ts';
 import { folderOf, goneFrom } from './gone.ts';
-import { databaseStats, databasesOf, type NamedDatabase } from './named-databases.ts';
+import { type BegunFiles, LARGE_BYTES, type LargeOrder, LargeTurn } from './large-files.ts';
+import { databaseStats, databasesOf, isAsRestored, type NamedDatabase } from './named-databases.ts';
 import { outsideFolders } from './outside-folders.ts';
 import { LostCapture, readDatabase } from './read-database.ts';
-import { readFile } from './read-file.ts';
+import { type ReadFile, readFile } from './read-file.ts';
+import { readLink } from './read-link.ts';
+import type { ReadingProgress } from './reading-progress.ts';
 import { type Scan, scan } from './scan.ts';
 import { looksSeen, type Seen, type SeenChange, type SeenFile, seenFile, timeOf } from './seen-files.ts';
 import { type ManyNamed, manyNamed, OtherNames } from './several-names.ts';
-import { isGone, type Unread, whyUnread } from './unread.ts';
+import type { Unread } from './unread.ts';
 
 /** What gathering takes. */
 export type GatherPorts = {
@@ -32,6 +35,12 @@ export type GatherPorts = {
   readonly clock: Clock;
   /** Folders in which something changed; undefined: anything may have. */
   readonly within: Iterable<string> | undefined;
+  /** Large files: in which order, those that are begun, and those that were read for the same request already. */
+  readonly large: { readonly order: LargeOrder; readonly begun: BegunFiles; readonly doneBefore: Set<string> };
+  /** How long large files are read; by default some seconds. */
+  readonly largeMillis?: number | undefined;
+  readonly loadCalls: () => Promise<LoadedCalls>;
+  readonly progress: ReadingProgress;
   readonly onStep: (step: string) => Promise<void> | void;
   readonly signal: AbortSignal;
 };
@@ -45,6 +54,9 @@ export type Gathered = {
   /** Files that were written to all the while they were read. */
   readonly unsteady: readonly string[];
   readonly unread: readonly Unread[];
+  /** Large files that it did not come to the end of, and whether it came further with any. */
+  readonly begun: BegunFiles;
+  readonly cameFurther: boolean;
 };
 
 /** Gathers. */
@@ -54,45 +66,45 @@ export function gather(ports: GatherPorts): Promise<Gathered> {
 
 class Gathering {
   readonly #ports: GatherPorts;
-  readonly #set = new Map<string, Entry>();
-  readonly #seen = new Map<string, SeenFile | null>();
-  readonly #positions = new Map<string, DatabasePosition>();
-  readonly #unsteady: string[] = [];
-  readonly #unread: Unread[] = [];
-  #matters = false;
+  readonly #found: Findings;
   #manyNamed: ReadonlyMap<string, ManyNamed> = new Map();
-  /** Paths that were read, under this or another name. */
-  readonly #read = new Set<string>();
+  readonly #turn: LargeTurn;
 
   constructor(ports: GatherPorts) {
     this.#ports = ports;
+    this.#found = new Findings(ports.tree);
+    this.#turn = new LargeTurn(ports.large.begun, ports.clock, ports.largeMillis);
   }
 
   async run(): Promise<Gathered> {
-    const { tree, clock, onStep, signal } = this.#ports;
+    const { tree, clock, onStep, progress, signal } = this.#ports;
     const breather = new Breather(clock);
     const scanned = await this.#scan(breather);
-    this.#unread.push(...outsideFolders(this.#ports.root), ...scanned.unread);
+    this.#found.unread.push(...outsideFolders(this.#ports.root), ...scanned.unread);
     this.#manyNamed = await manyNamed(this.#ports, scanned, breather, signal);
     await onStep('snapshot:scanned');
     const captured = await this.#captureDatabases(scanned);
     await onStep('snapshot:captured');
-    for (const [path, folder] of scanned.folders) this.#note(path, folder);
+    for (const [path, folder] of scanned.folders) this.#found.note(path, folder);
     for (const database of captured) await this.#tryDatabase(database, breather);
     for (const path of scanned.changed) {
       if (breather.isDue) await breather.breathe(signal);
-      await this.#readChanged(path, scanned);
+      if (!scanned.large.has(path)) await this.#readChanged(path, scanned);
     }
+    await this.#readLarge(scanned);
+    progress.keepOnly(this.#turn.begun);
     for (const { names } of new Set(this.#manyNamed.values()))
-      if (!names.some((name) => this.#read.has(name))) this.#joinNames(names);
+      if (!names.some((name) => this.#found.isRead(name))) this.#found.joinNames(names);
     const removed = await this.#removed(scanned, tree);
-    this.#partNames(removed);
+    this.#found.partNames(removed);
     return {
-      change: { set: this.#set, removed },
-      seen: { files: this.#seen, positions: this.#positions },
-      matters: this.#matters || removed.size > 0,
-      unsteady: this.#unsteady,
-      unread: this.#unread,
+      change: { set: this.#found.set, removed },
+      seen: { files: this.#found.seen, positions: this.#found.positions },
+      matters: this.#found.matters || removed.size > 0,
+      unsteady: this.#found.unsteady,
+      unread: this.#found.unread,
+      begun: this.#turn.begun,
+      cameFurther: this.#turn.cameFurther,
     };
   }
 
@@ -106,11 +118,11 @@ class Gathering {
     return scan({ root, breather, foreign, isSeen, kindBefore, also, within: this.#within() }, signal);
   }
 
-  /** Where databases are is always looked at: their captures must not grow old. */
+  /** Where databases are is always looked at: their captures must not grow old. So is where a file is begun. */
   #within(): Iterable<string> | undefined {
-    const { tree, within } = this.#ports;
+    const { tree, within, large } = this.#ports;
     if (within === undefined || tree.entries.size === 0) return undefined;
-    const folders = new Set(within);
+    const folders = new Set([...within, ...[...large.begun.keys()].map(folderOf)]);
     for (const [path, { kind }] of tree.entries) if (kind === 'database') folders.add(folderOf(path));
     return folders;
   }
@@ -125,11 +137,11 @@ class Gathering {
         const captured = await captures.take(`${root}/${path}`, since, signal);
         if (captured) {
           all.push({ path, names, captured });
-          for (const name of names) this.#read.add(name);
+          this.#found.markRead(names);
         } else scanned.changed.push(...names); // no database any more, or gone: reading tells
       } catch (cause) {
         signal.throwIfAborted();
-        for (const name of names) this.#unread.push({ path: name, why: messageOf(cause) });
+        this.#found.noteUnread(names, messageOf(cause));
       }
     }
     return all;
@@ -141,17 +153,19 @@ class Gathering {
     } catch (cause) {
       if (!(cause instanceof LostCapture)) throw cause;
       await this.#ports.captures.giveUp(`${this.#ports.root}/${database.path}`);
-      for (const path of database.names) this.#unread.push({ path, why: cause.message });
+      this.#found.noteUnread(database.names, cause.message);
     }
   }
 
   async #readDatabase({ path, names, captured }: NamedDatabase, breather: Breather): Promise<void> {
-    const { root, tree, writer, signal } = this.#ports;
+    const { root, tree, writer, progress, signal } = this.#ports;
     const parent = tree.entries.get(path);
-    const isAsRestored = captured.whole && this.#isAsRestored(path, captured);
-    const content = isAsRestored ? undefined : await readDatabase(writer, captured, parent, breather, signal);
-    this.#positions.set(path, captured.position);
-    if (content === undefined) return this.#joinNames(names);
+    const onRead = (done: number, total: number) => total > LARGE_BYTES && progress.at(path, done, total);
+    const content = isAsRestored(this.#ports, path, captured)
+      ? undefined
+      : await readDatabase(writer, captured, parent, { breather, onRead, signal });
+    this.#found.positions.set(path, captured.position);
+    if (content === undefined) return this.#found.joinNames(names);
     await this.#forgetSeen(path, names);
     const stats = databaseStats(`${root}/${path}`);
     const mode = stats ? Number(stats.mode) & 0o7777 : 0o600;
@@ -159,25 +173,7 @@ class Gathering {
     const entry = { kind: 'database', mode, time, ...content } as const;
     // The file's own time also changes with checkpoints, which change nothing of the content.
     const isNew = !isFile(parent) || difference(underName(parent, path, path), entry) !== 'none';
-    this.#noteNames(names, isNew && stats ? { ...entry, time: timeOf(stats) } : entry);
-  }
-
-  /** Whether a database is still the very file that the vault restored: then it need not be read to know what is in it. */
-  #isAsRestored(path: string, { pages, pageBytes }: CapturedDatabase): boolean {
-    const { root, tree, seen } = this.#ports;
-    const entry = tree.entries.get(path);
-    if (!isFile(entry) || entry.size !== pages * pageBytes || entry.chunkBytes !== pageBytes) return false;
-    const look = (suffix: string) => lstatSync(pathForSystem(`${root}/${path}${suffix}`), { throwIfNoEntry: false });
-    try {
-      const stats = look('');
-      return (
-        stats !== undefined &&
-        looksSeen(seen.files.get(path), stats) &&
-        ['-wal', '-journal'].every((suffix) => (look(suffix)?.size ?? 0) === 0)
-      );
-    } catch {
-      return false; // reading it says why
-    }
+    this.#found.noteNames(names, isNew && stats ? { ...entry, time: timeOf(stats) } : entry);
   }
 
   /** From now on a database may differ from what was restored; it is followed under one of its names. */
@@ -186,104 +182,97 @@ class Gathering {
     for (const name of names) {
       const isFollowed = name !== path && seen.positions.has(name);
       if (isFollowed) await captures.forget(`${root}/${name}`);
-      if (isFollowed || seen.files.has(name)) this.#seen.set(name, null);
+      if (isFollowed || seen.files.has(name)) this.#found.seen.set(name, null);
     }
   }
 
   /** Reads what does not look as it was seen, once for all of its names. */
   async #readChanged(path: string, scanned: Scan): Promise<void> {
-    if (this.#read.has(path)) return;
+    if (this.#found.isRead(path)) return;
     const many = this.#manyNamed.get(path);
     let names = many?.names ?? [path];
     for (let [first] = names; first !== undefined; [first] = names) {
-      this.#read.add(first);
-      const read = scanned.links.has(first) ? this.#readLink(first, scanned) : await this.#readFile(first, scanned);
+      this.#found.markRead([first]);
+      const read = await this.#readOne(first, scanned);
+      if (this.#turn.begun.has(first)) {
+        this.#found.markRead(names);
+        return;
+      }
       // A name may lead to something else by now.
-      if (read && many?.isThis(read.stats) === true) return this.#noteNames(names, read.entry, read.seen);
-      if (read) this.#note(first, read.entry, read.seen);
+      if (read && many?.isThis(read.stats) === true) return this.#found.noteNames(names, read.entry, read.seen);
+      if (read) this.#found.note(first, read.entry, read.seen);
       names = names.slice(1);
     }
   }
 
-  async #readFile(path: string, scanned: Scan): Promise<ReadOne | undefined> {
-    const { root, writer, clock, signal } = this.#ports;
-    const read = await readFile(writer, root, path, signal);
-    if (read.outcome === 'read') {
-      const { entry, stats, steady } = read;
-      if (!steady) this.#unsteady.push(path);
-      return { entry, stats, seen: (steady && seenFile(stats, clock.now())) || null };
-    }
-    if (read.outcome === 'gone') scanned.present.delete(path);
-    else this.#unread.push({ path, why: read.why });
-    return undefined;
-  }
-
-  #readLink(path: string, scanned: Scan): ReadOne | undefined {
-    const full = pathForSystem(`${this.#ports.root}/${path}`);
-    try {
-      const stats = lstatSync(full, { bigint: true });
-      const target = textOfBytes(readlinkSync(full, { encoding: 'buffer' }));
-      const entry = { kind: 'link', time: timeOf(stats), target } as const;
-      return { entry, stats, seen: seenFile(stats, this.#ports.clock.now()) ?? null };
-    } catch (cause) {
-      // EINVAL: something that is no link has taken its place; the next snapshot will see what.
-      if (isGone(cause) || systemCode(cause) === 'EINVAL') scanned.present.delete(path);
-      else this.#noteUnread(path, cause);
-      return undefined;
+  async #readOne(path: string, scanned: Scan): Promise<ReadOne | undefined> {
+    const read = scanned.links.has(path) ? readLink(this.#ports.root, path) : await this.#readFile(path, scanned);
+    switch (read.outcome) {
+      case 'read': {
+        const { entry, stats, steady } = read;
+        if (!steady) this.#found.unsteady.push(path);
+        return { entry, stats, seen: (steady && seenFile(stats, this.#ports.clock.now())) || null };
+      }
+      case 'begun':
+        this.#turn.begun.set(path, read.begun);
+        return undefined;
+      case 'gone':
+        scanned.present.delete(path);
+        return undefined;
+      case 'unreadable':
+        this.#found.noteUnread([path], read.why);
+        return undefined;
     }
   }
 
-  /** Has names lead to one thing that lead to several in the tree, though nothing of it changed. */
-  #joinNames(names: readonly string[]): void {
-    const { entries } = this.#ports.tree;
-    const [first = ''] = names;
-    const entry = entries.get(first);
-    if (!entry || entry.kind === 'folder' || names.some((name) => !entries.has(name))) return;
-    this.#noteNames(names, entry);
+  async #readFile(path: string, { large }: Scan): Promise<ReadFile> {
+    const { writer, root, signal, loadCalls, progress } = this.#ports;
+    const turn = this.#turn;
+    const onRead = (done: number, total: number) => progress.at(path, done, total);
+    const begun = (stats: BigIntStats) => turn.before(stats);
+    const isPauseDue = () => turn.isOver;
+    if (large.has(path)) turn.begin();
+    const read = await readFile({ writer, root, signal, loadCalls, begun, isPauseDue, onRead }, path);
+    if (read.outcome !== 'begun') progress.end(path);
+    return read;
   }
 
-  #noteNames(names: readonly string[], entry: LinkEntry | FileEntry, seen?: SeenFile | null): void {
-    const [first = ''] = names;
-    for (const name of names) {
-      this.#read.add(name);
-      this.#note(name, underName(entry, name, first), seen);
+  /** Large ones come last: first those that are begun, then those that were not read for longest. */
+  async #readLarge(scanned: Scan): Promise<void> {
+    const { order, begun, doneBefore } = this.#ports.large;
+    for (const path of order.of(scanned.large, begun)) {
+      const names = this.#manyNamed.get(path)?.names ?? [path];
+      const [first = path] = names;
+      if (this.#found.isRead(path)) continue;
+      if (doneBefore.has(first)) this.#found.markRead(names);
+      else if (this.#turn.isOver) this.#wait(names, first);
+      else {
+        await this.#readChanged(path, scanned);
+        if (this.#turn.begun.has(first)) continue;
+        order.wasRead(first);
+        doneBefore.add(first);
+      }
     }
   }
 
-  /** Throws what says nothing about the path. */
-  #noteUnread(path: string, cause: unknown): void {
-    const why = whyUnread(cause);
-    if (why === undefined) throw cause;
-    this.#unread.push({ path, why });
-  }
-
-  #note(path: string, entry: Entry, seen?: SeenFile | null): Difference {
-    const how = difference(this.#ports.tree.entries.get(path), entry);
-    if (how !== 'none') this.#set.set(path, entry);
-    if (how === 'content') this.#matters = true;
-    if (seen !== undefined) this.#seen.set(path, seen);
-    return how;
-  }
-
-  /** A name that cannot be looked at keeps what it led to, by itself when the first name leads to something else now. */
-  #partNames(removed: ReadonlySet<string>): void {
-    for (const [path, entry] of this.#ports.tree.entries) {
-      const first = firstNameOf(entry);
-      if (first === undefined || entry.kind === 'folder' || this.#set.has(path) || removed.has(path)) continue;
-      if (this.#set.has(first) || removed.has(first)) this.#set.set(path, underName(entry, path, path));
-    }
+  /** Has a large file wait for the next snapshot. */
+  #wait(names: readonly string[], first: string): void {
+    const { root, progress } = this.#ports;
+    this.#found.markRead(names);
+    const waiting = this.#turn.waiting(`${root}/${first}`);
+    if (waiting === undefined) return; // gone by now: the next look tells
+    this.#turn.begun.set(first, waiting);
+    progress.at(first, waiting.place * FILE_CHUNK_BYTES, waiting.size);
   }
 
   /** What the tree has and the folder has not. Of what may not be read nobody knows that it is gone. */
   async #removed(scanned: Scan, { entries }: TreeIndex): Promise<Set<string>> {
-    const hidden = (path: string) =>
-      this.#unread.some((unread) => path === unread.path || path.startsWith(`${unread.path}/`));
     const isGone = goneFrom(scanned);
     const removed = new Set<string>();
     for (const [path, entry] of entries) {
-      if (!isGone(path) || hidden(path)) continue;
+      if (!isGone(path) || this.#found.isHidden(path)) continue;
       removed.add(path);
-      this.#seen.set(path, null);
+      this.#found.seen.set(path, null);
       if (entry.kind === 'database') await this.#ports.captures.forget(`${this.#ports.root}/${path}`);
     }
     return removed;

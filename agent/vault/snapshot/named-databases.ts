@@ -1,8 +1,10 @@
 /** Which databases there are, when one may have several names (hard links). */
 import { type BigIntStats, lstatSync, statSync } from 'node:fs';
+import { isFile } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
 import type { CapturedDatabase } from './database-source.ts';
-import type { ManyNamed } from './several-names.ts';
+import { looksSeen } from './seen-files.ts';
+import type { ManyNamed, NamesPorts } from './several-names.ts';
 
 /** A database, and the name under which it is captured. */
 export type DatabaseNames = { readonly path: string; readonly names: readonly string[] };
@@ -50,5 +52,26 @@ export function databaseStats(full: string): BigIntStats | undefined {
     return statSync(pathForSystem(full), { bigint: true, throwIfNoEntry: false });
   } catch {
     return undefined;
+  }
+}
+
+/** Whether a database is still the very file that the vault restored: then it need not be read to know what is in it. */
+export function isAsRestored(
+  { root, tree, seen }: NamesPorts,
+  path: string,
+  { whole, pages, pageBytes }: CapturedDatabase,
+): boolean {
+  const entry = tree.entries.get(path);
+  if (!whole || !isFile(entry) || entry.size !== pages * pageBytes || entry.chunkBytes !== pageBytes) return false;
+  const look = (suffix: string) => lstatSync(pathForSystem(`${root}/${path}${suffix}`), { throwIfNoEntry: false });
+  try {
+    const stats = look('');
+    return (
+      stats !== undefined &&
+      looksSeen(seen.files.get(path), stats) &&
+      ['-wal', '-journal'].every((suffix) => (look(suffix)?.size ?? 0) === 0)
+    );
+  } catch {
+    return false; // reading it says why
   }
 }

@@ -13,13 +13,20 @@ export class LostCapture extends Error {
   override readonly name = 'LostCapture';
 }
 
+/** What reading one takes. */
+export type DatabaseReading = {
+  readonly breather: Breather;
+  /** Told how far reading has come, in bytes. */
+  readonly onRead: (doneBytes: number, totalBytes: number) => void;
+  readonly signal: AbortSignal;
+};
+
 /** The chunks of a database: those that the capture gives, the others as the snapshot before has them. */
 export async function readDatabase(
   writer: ContentWriter,
   captured: CapturedDatabase,
   parent: Entry | undefined,
-  breather: Breather,
-  signal: AbortSignal,
+  { breather, onRead, signal }: DatabaseReading,
 ): Promise<Pick<FileEntry, 'size' | 'chunkBytes' | 'chunks'>> {
   const { pages, pageBytes } = captured;
   if (!Number.isInteger(pages) || !Number.isInteger(Math.log2(pageBytes)))
@@ -32,6 +39,7 @@ export async function readDatabase(
   for await (const { page, bytes } of readable(captured.changes(signal), signal)) {
     if (breather.isDue) await breather.breathe(signal); // pages that are known cost no waiting
     await storePages(writer, bytes, pageBytes, chunks, page);
+    onRead(page * pageBytes, pages * pageBytes);
   }
   if (chunks.includes(NONE)) throw new LostCapture(`it left out page ${chunks.indexOf(NONE)} of ${pages}`);
   return { size: pages * pageBytes, chunkBytes: pageBytes, chunks };

@@ -1,12 +1,24 @@
 /** Reads one file into chunks. */
-import { type BigIntStats, closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
-import { promisify } from 'node:util';
-import type { ContentWriter } from '../packing/content-writer.ts';
+import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
+import type { LoadedCalls } from '../../posix/native-calls.ts';
 import { chunksOf, FILE_CHUNK_BYTES, type FileEntry } from '../tree/entries.ts';
 import { pathForSystem } from '../tree/path-text.ts';
+import type { Begun } from './large-files.ts';
+import { type ContentPorts, type ReadContent, readContent, UnreadableContent, why } from './read-content.ts';
 import { READ_FLAGS } from './scan.ts';
 import { looksSame, timeOf } from './seen-files.ts';
-import { isGone, whyUnread } from './unread.ts';
+import { isGone } from './unread.ts';
+
+/** What reading takes. */
+export type ReadPorts = Omit<ContentPorts, 'holes' | 'onRead'> & {
+  readonly root: string;
+  /** Loads the calls that tell where content lies: asked for when there are holes. */
+  readonly loadCalls: () => Promise<LoadedCalls>;
+  /** How far an earlier snapshot has come with a file. */
+  readonly begun: (stats: BigIntStats) => Begun | undefined;
+  /** Told how far reading has come, in bytes. */
+  readonly onRead: (doneBytes: number, totalBytes: number) => void;
+};
 
 /** What came of reading a file. */
 export type ReadFile =
@@ -18,6 +30,8 @@ export type ReadFile =
       /** False: it was written to all the while, so the content may be of several moments. */
       readonly steady: boolean;
     }
+  /** It is large, and is read on by the next snapshot. */
+  | { readonly outcome: 'begun'; readonly begun: Begun }
   | { readonly outcome: 'gone' }
   | { readonly outcome: 'unreadable'; readonly why: string };
 
@@ -28,27 +42,20 @@ const TRIES = 3;
 const BLOCK_BYTES = 512n;
 /** Zeros of holes are read at 1 to 4 GB/s: so many cost seconds. */
 const MOST_HOLE_BYTES = 16n * 1024n ** 3n;
-/** How many chunks of a large file are read before it is looked whether it is still there: 16 MiB. */
-const LOOK_CHUNKS = 64;
-
-const readAsync = promisify(read);
+/** From here on a file is asked for holes though its blocks tell of none: they may be allocated, and never written to. */
+const ASKED_BYTES = 1024n ** 3n;
 
 /** Reads a file below `root`. It is read again while it changes, and said when that does not help. */
-export async function readFile(
-  writer: ContentWriter,
-  root: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<ReadFile> {
+export async function readFile(ports: ReadPorts, path: string): Promise<ReadFile> {
   let file: number;
   try {
-    file = openSync(pathForSystem(`${root}/${path}`), READ_FLAGS);
+    file = openSync(pathForSystem(`${ports.root}/${path}`), READ_FLAGS);
   } catch (cause) {
     if (isGone(cause)) return { outcome: 'gone' };
     return { outcome: 'unreadable', why: why(cause) };
   }
   try {
-    return await readOpen(writer, file, signal);
+    return await readOpen(ports, file);
   } catch (cause) {
     if (!(cause instanceof UnreadableContent)) throw cause;
     return { outcome: 'unreadable', why: cause.message };
@@ -57,79 +64,67 @@ export async function readFile(
   }
 }
 
-/** An error of the file system, as opposed to one of the bucket that the content goes to. */
-class UnreadableContent extends Error {
-  override readonly name = 'UnreadableContent';
-}
-
-/** Throws what says nothing about the file. */
-function why(cause: unknown): string {
-  const words = whyUnread(cause);
-  if (words === undefined) throw cause;
-  return words;
-}
-
-async function readOpen(writer: ContentWriter, file: number, signal: AbortSignal): Promise<ReadFile> {
+async function readOpen(ports: ReadPorts, file: number): Promise<ReadFile> {
   let before = fstatSync(file, { bigint: true });
   if (!before.isFile()) return { outcome: 'gone' };
+  const begun = stillFits(ports.begun(before), before);
+  let last: Extract<ReadFile, { readonly outcome: 'read' }> | undefined;
   for (let tries = 1; ; tries += 1) {
-    const why = whyTooSparse(before);
+    const calls = mayHaveHoles(before) ? await ports.loadCalls() : undefined;
+    const why = whyTooLong(before, calls);
     if (why !== undefined) return { outcome: 'unreadable', why };
-    const read = await readChunks(writer, file, Number(before.size), signal);
-    if (read === 'gone') return { outcome: 'gone' };
-    const { chunks, size } = read;
+    const size = Number(before.size);
+    const onRead = (bytes: number) => ports.onRead(bytes, size);
+    const content = await readContent({ ...ports, holes: calls?.calls, onRead }, file, size, begun);
+    if (content.outcome === 'gone') return content;
+    if (content.outcome === 'paused') return last ?? { outcome: 'begun', begun: goneOn(begun, content, before) };
     const stats = fstatSync(file, { bigint: true });
-    const steady = looksSame(before, stats) && size === Number(stats.size);
-    if (steady || tries === TRIES) {
-      const mode = Number(stats.mode) & 0o7777;
-      const entry = { kind: 'file', mode, time: timeOf(stats), size, chunkBytes: FILE_CHUNK_BYTES, chunks } as const;
-      return { outcome: 'read', entry, stats, steady };
-    }
+    const steady = isSteady(begun, before) && looksSame(before, stats) && content.size === Number(stats.size);
+    last = { outcome: 'read', entry: entryOf(content, stats), stats, steady };
+    if (steady || begun !== undefined || tries === TRIES) return last;
     before = stats;
   }
 }
 
+/** A file that is shorter now than what was read of it is begun again. */
+function stillFits(begun: Begun | undefined, { size }: BigIntStats): Begun | undefined {
+  return begun !== undefined && BigInt(begun.place) * BigInt(FILE_CHUNK_BYTES) <= size ? begun : undefined;
+}
+
+/** Whether nobody has written to it since it was begun. */
+function isSteady(begun: Begun | undefined, now: BigIntStats): boolean {
+  return begun === undefined || (begun.isSteady && looksSame(begun.stats, now));
+}
+
+function goneOn(
+  begun: Begun | undefined,
+  { list, place }: Extract<ReadContent, { readonly outcome: 'paused' }>,
+  now: BigIntStats,
+): Begun {
+  return { list, place, size: Number(now.size), stats: begun?.stats ?? now, isSteady: isSteady(begun, now) };
+}
+
+function entryOf({ list, size }: Extract<ReadContent, { readonly outcome: 'whole' }>, stats: BigIntStats): FileEntry {
+  const mode = Number(stats.mode) & 0o7777;
+  const places = chunksOf(size, FILE_CHUNK_BYTES);
+  return { kind: 'file', mode, time: timeOf(stats), size, chunkBytes: FILE_CHUNK_BYTES, ...list.finish(places) };
+}
+
+type Length = Pick<BigIntStats, 'size' | 'blocks'>;
+
+function mayHaveHoles({ size, blocks }: Length): boolean {
+  return size >= ASKED_BYTES || size - blocks * BLOCK_BYTES >= BigInt(FILE_CHUNK_BYTES);
+}
+
 /**
- * Why a file is not read: a file of terabytes that takes no room on the disk is read as zeros for hours, and everything else
- * would wait for it. Node cannot ask where the content lies (SEEK_DATA). Undefined: it is read.
+ * Why a file is not read: it is longer than a number of ours counts, or has so many holes that reading them as zeros would
+ * take hours, and the operating system cannot be asked where they are. Undefined: it is read.
  */
-export function whyTooSparse({ size, blocks }: Pick<BigIntStats, 'size' | 'blocks'>): string | undefined {
-  const onDisk = blocks * BLOCK_BYTES;
-  if (size - onDisk <= MOST_HOLE_BYTES) return undefined;
+export function whyTooLong({ size, blocks }: Length, loaded: LoadedCalls | undefined): string | undefined {
   const gib = (bytes: bigint) => `${(Number(bytes) / 1024 ** 3).toFixed(1)} GiB`;
-  return `it is sparse: ${gib(size)} long, of which ${gib(onDisk)} are on the disk; holes of more than ${gib(MOST_HOLE_BYTES)} are not read`;
-}
-
-/** Reads up to `size` bytes; fewer when the file ends before. A file that was deleted meanwhile is let go. */
-async function readChunks(writer: ContentWriter, file: number, size: number, signal: AbortSignal) {
-  const chunks = new Uint32Array(chunksOf(size, FILE_CHUNK_BYTES));
-  let at = 0;
-  for (let chunk = 0; at < size; chunk += 1) {
-    const wanted = Math.min(FILE_CHUNK_BYTES, size - at);
-    if (!writer.fits(wanted)) await writer.flush();
-    const bytes = await fill(file, writer.room(wanted), at, size > FILE_CHUNK_BYTES);
-    if (bytes > 0) chunks[chunk] = writer.keep(bytes);
-    at += bytes;
-    if (bytes < wanted) return { chunks: chunks.subarray(0, chunksOf(at, FILE_CHUNK_BYTES)), size: at };
-    if (chunks.length > 1) signal.throwIfAborted();
-    if (chunk % LOOK_CHUNKS === LOOK_CHUNKS - 1 && fstatSync(file).nlink === 0) return 'gone';
-  }
-  return { chunks, size };
-}
-
-/** Fills a buffer from a place in a file; says how much there was. Small files are not worth a thread of the pool. */
-async function fill(file: number, target: Buffer, position: number, isLarge: boolean): Promise<number> {
-  let filled = 0;
-  try {
-    while (filled < target.length) {
-      const bytes = isLarge
-        ? (await readAsync(file, target, filled, target.length - filled, position + filled)).bytesRead
-        : readSync(file, target, filled, target.length - filled, position + filled);
-      if (bytes === 0) break;
-      filled += bytes;
-    }
-  } catch (cause) {
-    throw new UnreadableContent(why(cause), { cause });
-  }
-  return filled;
+  if (size > BigInt(Number.MAX_SAFE_INTEGER))
+    return `it is ${gib(size)} long; no more than ${gib(2n ** 53n)} can be read`;
+  const onDisk = blocks * BLOCK_BYTES;
+  if (loaded === undefined || loaded.calls || size - onDisk <= MOST_HOLE_BYTES) return undefined;
+  return `it is sparse: ${gib(size)} long, of which ${gib(onDisk)} are on the disk; holes of more than ${gib(MOST_HOLE_BYTES)} are not read, because the system cannot be asked where they are (${loaded.why})`;
 }

@@ -5,6 +5,7 @@ import type { Entry, FolderEntry } from '../tree/entries.ts';
 import { pathForSystem, textOfBytes } from '../tree/path-text.ts';
 import type { Breather } from './breather.ts';
 import { type ForeignMounts, whyForeign } from './foreign-mounts.ts';
+import { LARGE_BYTES } from './large-files.ts';
 import { databaseBeside, isLeftOut } from './left-out.ts';
 import { timeOf } from './seen-files.ts';
 import { isGone, type Unread, whyUnread } from './unread.ts';
@@ -38,6 +39,8 @@ export type Scan = {
   readonly folders: Map<string, FolderEntry>;
   /** Files and links that do not look as they were seen. */
   readonly changed: string[];
+  /** Of those, files that take long to read. */
+  readonly large: Set<string>;
   readonly links: Set<string>;
   readonly databases: string[];
   /** Files and links that have several names, by inode; a file that has only one within the state is among them. */
@@ -66,6 +69,7 @@ export async function scan(ports: ScanPorts, signal: AbortSignal): Promise<Scan>
     present: new Set(),
     folders: new Map(),
     changed: [],
+    large: new Set(),
     links: new Set(),
     databases: [],
     manyNamed: new Map(),
@@ -172,7 +176,10 @@ function lookAtFile(ports: ScanPorts, path: string, stats: Stats, found: Scan): 
   else if (ports.isSeen(path, stats)) return;
   else if (stats.size % SMALLEST_PAGE_BYTES === 0 && stats.size > 0 && beginsAsDatabase(ports.root, path))
     found.databases.push(path);
-  else found.changed.push(path);
+  else {
+    found.changed.push(path);
+    if (stats.size > LARGE_BYTES) found.large.add(path);
+  }
 }
 
 function noteNames(path: string, { nlink, ino }: Stats, { manyNamed }: Scan): void {

@@ -10,15 +10,19 @@ import type { Clock } from '@opencrane/kit/clock.ts';
 import { toOpenCraneError } from '@opencrane/kit/errors.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
+import { type LoadedCalls, loadNativeCalls } from '../../posix/native-calls.ts';
 import { Compaction, type CompactPorts } from '../compact/compaction.ts';
 import type { SnapshotReason, Summary } from '../format/manifest.ts';
 import { ContentWriter } from '../packing/content-writer.ts';
-import type { TreeChange } from '../tree/tree-index.ts';
+import { ChunkList } from '../tree/chunk-list.ts';
+import type { TreeChange, TreeIndex } from '../tree/tree-index.ts';
 import type { Vault } from '../vault.ts';
 import { Captures } from './captures.ts';
 import type { DatabaseCapture } from './database-source.ts';
 import { type Gathered, gather } from './gather.ts';
+import { type Begun, type BegunFiles, heldIn, LargeOrder, slowNotes } from './large-files.ts';
 import { PageMemory } from './page-memory.ts';
+import { ReadingProgress, type SlowFile } from './reading-progress.ts';
 import { applySeen, type Seen } from './seen-files.ts';
 import { SeenFollower } from './seen-follower.ts';
 import { SeenLog } from './seen-log.ts';
@@ -37,6 +41,11 @@ export type SnapshotPorts = {
   readonly clock: Clock;
   /** Awaited after each step, as `snapshot:STEP`. */
   readonly onStep: (step: string) => Promise<void> | void;
+  /** Called now and then while a file takes long. */
+  readonly onSlow?: () => void;
+  /** How long large files are read at a time; by default some seconds. */
+  readonly largeMillis?: number;
+  readonly loadCalls?: () => Promise<LoadedCalls>;
   readonly log: Pick<Logger, 'warn'>;
 };
 
@@ -81,6 +90,9 @@ export class Snapshotter {
   readonly #memory = new PageMemory();
   #seen: Seen;
   #unread: readonly Unread[] = [];
+  readonly #order = new LargeOrder();
+  readonly #progress: ReadingProgress;
+  #begun: BegunFiles = new Map();
   #last: Promise<unknown> = Promise.resolve();
 
   /** Takes the head under the epoch of our lease, and loads the newest snapshot's tree. */
@@ -95,6 +107,7 @@ export class Snapshotter {
   private constructor(ports: SnapshotPorts, log: SeenLog, tip: Tip, seen: Seen) {
     this.#ports = ports;
     this.#compaction = new Compaction(ports.log);
+    this.#progress = new ReadingProgress(ports.clock, () => ports.onSlow?.());
     this.#log = log;
     this.#tip = tip;
     this.#seen = seen;
@@ -115,14 +128,37 @@ export class Snapshotter {
     return this.#unread;
   }
 
+  /** Large files whose newest content the newest snapshot has not: the next one reads on. */
+  get isBehind(): boolean {
+    return this.#begun.size > 0;
+  }
+
+  /** Files that take long to read, those that wait for it included. */
+  get slow(): readonly SlowFile[] {
+    return this.#progress.files;
+  }
+
   /** Takes a snapshot; undefined when nothing changed, or it was postponed: then nothing was written. Calls wait for each other. */
   snapshot(request: SnapshotRequest, signal: AbortSignal): Promise<SnapshotResult | undefined> {
-    const taken = this.#last.then(() => this.#take(request, signal));
+    const taken = this.#last.then(() => this.#takeWhole(request, signal));
     this.#last = taken.catch(() => {});
     return taken;
   }
 
-  async #take(request: SnapshotRequest, signal: AbortSignal): Promise<SnapshotResult | undefined> {
+  /** Whoever asks for a snapshot gets one with all that was there when it began, the large files included. */
+  async #takeWhole(request: SnapshotRequest, signal: AbortSignal): Promise<SnapshotResult | undefined> {
+    const doneBefore = new Set<string>();
+    let taken = await this.#take(request, doneBefore, signal);
+    while (request.reason !== 'change' && this.isBehind)
+      taken = (await this.#take(request, doneBefore, signal)) ?? taken;
+    return taken;
+  }
+
+  async #take(
+    request: SnapshotRequest,
+    doneBefore: Set<string>,
+    signal: AbortSignal,
+  ): Promise<SnapshotResult | undefined> {
     const { root, vault, capture, clock, onStep } = this.#ports;
     await this.#settle(signal);
     const began = clock.monotonic();
@@ -134,11 +170,17 @@ export class Snapshotter {
     const writer = new ContentWriter({ vault, tree, sequence: ref.sequence, onPack, signal });
     let isStored = false;
     try {
-      const { within } = request;
-      const gathered = await gather({ ...this.#ports, tree, seen: this.#seen, within, writer, captures, signal });
+      const gathered = await gather({
+        ...{ ...this.#ports, tree, seen: this.#seen, within: request.within, writer, captures, signal },
+        large: { order: this.#order, begun: this.#begunIn(tree), doneBefore },
+        loadCalls: this.#ports.loadCalls ?? loadNativeCalls,
+        progress: this.#progress,
+      });
+      this.#unread = gathered.unread;
       if (this.#isPostponed(gathered, request)) {
         await writer.abandon();
         this.#tip.forget(before);
+        this.#hold(gathered);
         return undefined;
       }
       const { newBytes: changedBytes } = writer;
@@ -149,15 +191,27 @@ export class Snapshotter {
       const { packedBytes } = writer;
       if (!isWorthStoring(gathered, request) && !this.#endsLoss(request)) {
         isStored = true; // in the snapshot before
-        this.#unread = unread;
         await this.#remember(gathered, gathered.change.set);
         this.#tip.forget(before);
+        this.#hold(gathered);
         return undefined;
       }
-      const next = { ref, ...request, ...gathered, change, newPacks: before.packs, changedBytes, packedBytes };
+      const held = heldIn(gathered.begun);
+      const notStored = [...unread, ...slowNotes(gathered.begun)];
+      const next = {
+        ref,
+        ...request,
+        unsteady,
+        unread: notStored,
+        change,
+        held,
+        newPacks: before.packs,
+        changedBytes,
+        packedBytes,
+      };
       const manifestBytes = await this.#tip.append(next, onStep, signal);
       isStored = true;
-      this.#unread = unread;
+      this.#begun = gathered.begun;
       await onStep('snapshot:head');
       await this.#remember(gathered);
       await onStep('snapshot:done');
@@ -181,6 +235,22 @@ export class Snapshotter {
     }
   }
 
+  /** Nothing new is in the lists of what was not stored. */
+  #hold({ begun }: Gathered): void {
+    this.#begun = begun;
+    this.#tip.hold(heldIn(begun));
+  }
+
+  /** Those that were begun. A tree that was loaded anew does not hold what was read of them: they are begun again. */
+  #begunIn({ held }: TreeIndex): BegunFiles {
+    const all = new Map<string, Begun>();
+    for (const [path, begun] of this.#begun) {
+      const list = held.get(path);
+      all.set(path, list ? { ...begun, list } : { ...begun, list: new ChunkList(), place: 0 });
+    }
+    return all;
+  }
+
   /** A person's word on a loss is stored, too, where nothing else has changed. */
   #endsLoss({ reason }: SnapshotRequest): boolean {
     const isLossy = (this.newest?.watch?.loss ?? null) !== null;
@@ -188,7 +258,7 @@ export class Snapshotter {
   }
 
   #isPostponed(gathered: Gathered, { reason, postpone }: SnapshotRequest): boolean {
-    if (postpone === undefined || !isWorthStoring(gathered, { reason })) return false;
+    if (postpone === undefined || gathered.cameFurther || !isWorthStoring(gathered, { reason })) return false;
     return postpone(touchedPages(this.#tip.tree, gathered.change, this.#memory));
   }
 
@@ -223,6 +293,9 @@ export class Snapshotter {
 }
 
 /** Whether there is anything that the newest snapshot has not. New times alone are no reason for one that nobody asked for. */
-function isWorthStoring({ matters, change }: Gathered, { reason }: Pick<SnapshotRequest, 'reason'>): boolean {
-  return matters || (reason !== 'change' && change.set.size > 0);
+function isWorthStoring(
+  { matters, cameFurther, change }: Gathered,
+  { reason }: Pick<SnapshotRequest, 'reason'>,
+): boolean {
+  return matters || cameFurther || (reason !== 'change' && change.set.size > 0);
 }

@@ -19,7 +19,7 @@ import {
   tenantKey,
 } from '../testing.ts';
 import { createVault, type Vault } from '../vault.ts';
-import { type SnapshotResult, Snapshotter } from './snapshotter.ts';
+import { type SnapshotPorts, type SnapshotResult, Snapshotter } from './snapshotter.ts';
 
 /** Says nothing. */
 export const silent = createLogger({ program: 'test', level: 'silent' });
@@ -36,6 +36,7 @@ export class TestState {
   /** What the folder looked like at each snapshot. */
   readonly taken = new Map<ObjectName, ReadonlyMap<string, Listed>>();
   onStep: (step: string) => void = () => {};
+  lastTarget = '';
   lastRestored: Restored | undefined;
   epoch = 1;
   readonly #folder = temporaryFolder();
@@ -59,10 +60,21 @@ export class TestState {
   }
 
   /** As a process that starts now. */
-  open(): Promise<Snapshotter> {
+  open(
+    more: Partial<Pick<SnapshotPorts, 'loadCalls' | 'largeMillis' | 'onSlow' | 'clock'>> = {},
+  ): Promise<Snapshotter> {
     const { vault, root, capture, epoch } = this;
     const onStep = (step: string) => this.onStep(step);
-    const ports = { vault, root, seenLog: this.beside('seen.jsonl'), capture, clock: systemClock, onStep, log: silent };
+    const ports = {
+      vault,
+      root,
+      seenLog: this.beside('seen.jsonl'),
+      capture,
+      clock: systemClock,
+      onStep,
+      log: silent,
+      ...more,
+    };
     return Snapshotter.open(ports, epoch, never);
   }
 
@@ -94,6 +106,7 @@ export class TestState {
   async restore(name: ObjectName, path?: string): Promise<string> {
     this.#restored += 1;
     const target = this.beside(`restored-${this.#restored}`);
+    this.lastTarget = target;
     const snapshot = await findSnapshot(this.vault, { by: 'name', name });
     assert.ok(snapshot);
     const request = path === undefined ? { snapshot, target } : { snapshot, target, path };

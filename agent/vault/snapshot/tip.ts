@@ -10,6 +10,7 @@ import type { TreeRow } from '../format/manifest-body.ts';
 import { type ManifestRef, newManifestRef } from '../format/object-ids.ts';
 import { contentOf } from '../loss/content.ts';
 import { beginWatch, type LossWatch, nextWatch } from '../loss/loss-watch.ts';
+import type { ChunkList } from '../tree/chunk-list.ts';
 import { describeDelta, describeFull } from '../tree/describe-tree.ts';
 import { type LoadedSnapshot, loadSnapshot, type OnRow } from '../tree/load-chain.ts';
 import {
@@ -31,6 +32,8 @@ export type NextSnapshot = Pick<Summary, 'reason' | 'openclawVersion' | 'changed
   /** Packs from this number on were written for it. */
   readonly newPacks: number;
   readonly unsteady: readonly string[];
+  /** What was read of files that are not whole yet. */
+  readonly held: ReadonlyMap<string, ChunkList>;
   readonly unread: readonly { readonly path: string; readonly why: string }[];
 };
 
@@ -85,9 +88,11 @@ export class Tip {
     onStep: (step: string) => Promise<void> | void,
     signal: AbortSignal,
   ): Promise<number> {
-    const { ref, change, newPacks, unsteady, unread } = next;
+    const { ref, change, newPacks, held, unsteady, unread } = next;
     const isFull = ref.depth === 0;
-    const described = (isFull ? describeFull : describeDelta)(this.#tree, change, newPacks);
+    const described = isFull
+      ? describeFull(this.#tree, change, newPacks, held.values())
+      : describeDelta(this.#tree, change, newPacks);
     const summary = this.#summary(next);
     const rows = withNotes(described.rows, unsteady, unread);
     const object = await sealManifest(this.#vault, ref, summary, rows, described.packs);
@@ -95,6 +100,7 @@ export class Tip {
     await onStep('snapshot:manifest');
     await this.#move(ref, signal);
     applyChange(this.#tree, change);
+    this.hold(held);
     if (isFull) this.#tree = withoutUnused(this.#tree);
     const { fullBytes, deltaBytes } = this.#newest ?? { fullBytes: 0, deltaBytes: 0 };
     const lengths = isFull
@@ -102,6 +108,12 @@ export class Tip {
       : { fullBytes, deltaBytes: deltaBytes + object.length };
     this.#newest = { ref, summary, tree: this.#tree, ...lengths };
     return object.length;
+  }
+
+  /** Holds what was read of files that are not whole yet, and nothing else of such. */
+  hold(held: ReadonlyMap<string, ChunkList>): void {
+    this.#tree.held.clear();
+    for (const [path, list] of held) this.#tree.held.set(path, list);
   }
 
   /** Forgets chunks and packs that were added for a snapshot that is not stored. */

@@ -1,6 +1,6 @@
 /** Opens a database's files and finds out what happened since a position: the I/O around position.ts. */
 import type { Clock } from '@opencrane/kit/clock.ts';
-import { openIfThere, pageBytesOf, stampOf } from './files.ts';
+import { type DatabaseHeader, headerOf, openIfThere, stampOf } from './files.ts';
 import { continuationOf, type FileStamp, type Position, sameContent } from './position.ts';
 import { readRest } from './restart.ts';
 import { type Link, type Transaction, TransactionReader } from './transaction-reader.ts';
@@ -75,7 +75,8 @@ type Look = {
 async function withWal({ path, clock, file, since, wal, index }: Look): Promise<CaughtUp | 'again' | 'none'> {
   const { inode } = wal;
   const { salt1, salt2, frame, checksum } = index;
-  const pageBytes = index.pageBytes ?? (await readPageBytes(path));
+  const header = await readHeader(path);
+  const pageBytes = index.pageBytes ?? header?.pageBytes;
   if (pageBytes === undefined) return 'none';
   const how = since ? continuationOf(since, { file, wal: { inode, salt1, salt2, pageBytes } }).how : 'lost';
   const rest = how === 'restarted' && since ? await readRest(wal, since, index.bigEndian) : [];
@@ -83,7 +84,7 @@ async function withWal({ path, clock, file, since, wal, index }: Look): Promise<
   if (!counted) return 'again';
   // Looked at last: as long as the file is untouched, no frame can have been taken into it and then overwritten.
   const untouched = how !== 'begins' || (since && sameContent(since.file, stampOf(path, clock.now()) ?? file));
-  const pages = index.pages > 0 ? index.pages : pagesOf(file, pageBytes);
+  const pages = index.pages > 0 ? index.pages : lengthOf(file, pageBytes, header);
   return {
     wal: { file: wal, index },
     frames: counted.frames,
@@ -131,22 +132,25 @@ export async function readTo(
 }
 
 async function withoutWal(path: string, file: FileStamp, since: Position | undefined): Promise<CaughtUp | 'none'> {
-  const pageBytes = await readPageBytes(path);
-  if (pageBytes === undefined) return 'none';
+  const header = await readHeader(path);
+  if (header === undefined) return 'none';
+  const { pageBytes } = header;
   const how = since ? continuationOf(since, { file, wal: undefined }).how : 'lost';
-  const position = { format: 1, file, pageBytes, pages: pagesOf(file, pageBytes), wal: null } as const;
+  const pages = lengthOf(file, pageBytes, header);
+  const position = { format: 1, file, pageBytes, pages, wal: null } as const;
   return { wal: undefined, frames: undefined, position, changes: how === 'lost' ? undefined : [] };
 }
 
-async function readPageBytes(path: string): Promise<number | undefined> {
+async function readHeader(path: string): Promise<DatabaseHeader | undefined> {
   const database = await openIfThere(path);
   try {
-    return database && pageBytesOf(database);
+    return database && headerOf(database);
   } finally {
     await database?.close();
   }
 }
 
-function pagesOf(file: FileStamp, pageBytes: number): number {
-  return Math.ceil(Number(file.bytes) / pageBytes);
+/** In pages. What lies behind the last one is none of SQLite's: a file may be made 4 TiB long by anybody. */
+function lengthOf(file: FileStamp, pageBytes: number, header: DatabaseHeader | undefined): number {
+  return Math.min(header?.pages ?? Number.POSITIVE_INFINITY, Math.ceil(Number(file.bytes) / pageBytes));
 }

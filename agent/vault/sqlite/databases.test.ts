@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
@@ -244,6 +254,20 @@ test('rollback mode: a large database does not keep its writer waiting while it 
   assert.deepEqual(readdirSync(join(folder.path, 'copies')), []);
   await end();
 });
+
+for (const [mode, setup] of Object.entries({ rollback, wal })) {
+  for (const length of [5, 70 * 1024 ** 3]) {
+    test(`what lies behind the last page of a database is not read (${mode}, ${length} bytes more)`, async () => {
+      const { path, database, store, ask, end } = await captured(`${setup}; ${fill(6)}`);
+      await database.close();
+      truncateSync(path, statSync(path).size + length);
+      const { pages } = await store();
+      assert.ok(pages > 1400 && pages < 2000, `${pages} pages`);
+      assert.equal(ask(rows), 61);
+      await end();
+    });
+  }
+}
 
 test('from rollback mode to WAL and back', async () => {
   const { database, store, ask, end } = await captured(rollback);

@@ -57,11 +57,22 @@ export async function openIfThere(path: string): Promise<FileHandle | undefined>
 
 /** The page size in a database file's header; undefined when the file is no database, or is still empty. */
 export function pageBytesOf(file: FileHandle): number | undefined {
+  return headerOf(file)?.pageBytes;
+}
+
+/** What the header of a database file says. `pages` is the database's length; undefined when it is that of the file. */
+export type DatabaseHeader = { readonly pageBytes: number; readonly pages: number | undefined };
+
+/** The header; undefined when the file is no database, or is still empty. */
+export function headerOf(file: FileHandle): DatabaseHeader | undefined {
   const header = readAt(file, 0, 100);
   if (header.length < 100 || !header.subarray(0, magic.length).equals(magic)) return undefined;
   const stored = header.readUInt16BE(16);
-  const bytes = stored === 1 ? 65536 : stored; // 65536 does not fit its two bytes
-  return isPageSize(bytes) ? bytes : undefined;
+  const pageBytes = stored === 1 ? 65536 : stored; // 65536 does not fit its two bytes
+  if (!isPageSize(pageBytes)) return undefined;
+  // https://sqlite.org/fileformat2.html#in_header_database_size: valid when written together with the change counter
+  const [counter, pages, validFor] = [header.readUInt32BE(24), header.readUInt32BE(28), header.readUInt32BE(92)];
+  return { pageBytes, pages: pages > 0 && counter === validFor ? pages : undefined };
 }
 
 /** Reads at once what is there, at most `length` bytes. For a few bytes that are in memory anyway. */

@@ -1,6 +1,8 @@
 /** Reads a database that a pin holds still, in the way that holds it shortest. */
+import { createWriteStream } from 'node:fs';
 import { constants, copyFile, type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Clock } from '@opencrane/kit/clock.ts';
 import type { PageRun } from '../snapshot/database-source.ts';
 import type { Holding } from './captured.ts';
@@ -20,6 +22,8 @@ export type PinnedDatabase = {
   readonly pageBytes: number;
   readonly frames: ImageFrames | undefined;
   readonly pages: Pages;
+  /** How long the database is, in pages; the file may be longer. */
+  readonly length: number;
   readonly clock: Clock;
   /** Where a copy of the file may go. */
   readonly aside: string;
@@ -77,9 +81,15 @@ async function readLater({ path, file, pin, pageBytes, frames, pages, clock }: P
 }
 
 /** In rollback mode a pin keeps writers from committing, so what is long is read from a copy. */
-async function readCopy({ path, pageBytes, pages, aside, clock }: PinnedDatabase): Promise<Holding> {
+async function readCopy({ path, pageBytes, pages, length, aside, clock, ...from }: PinnedDatabase): Promise<Holding> {
   await mkdir(dirname(aside), { recursive: true, mode: 0o700 });
-  await copyFile(path, aside, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  const bytes = length * pageBytes;
+  if ((await from.file.stat()).size === bytes)
+    await copyFile(path, aside, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  else {
+    const beginning = from.file.createReadStream({ start: 0, end: bytes - 1, autoClose: false });
+    await pipeline(beginning, createWriteStream(aside, { flags: 'wx', mode: 0o600 }));
+  }
   const file = await open(aside, 'r');
   return {
     pin: undefined,

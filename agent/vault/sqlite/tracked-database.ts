@@ -131,7 +131,10 @@ export class TrackedDatabase {
       const { clock, aside } = this.#ports;
       const { pageBytes } = position;
       const read = await readPinned(
-        { path: this.#path, file, pin, pageBytes, pages, frames: this.#follower.frames, clock, aside: aside() },
+        {
+          ...{ path: this.#path, file, pin, pageBytes, pages, length: position.pages },
+          ...{ frames: this.#follower.frames, clock, aside: aside() },
+        },
         signal,
       );
       const what = { position, whole: !known };

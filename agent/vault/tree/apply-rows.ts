@@ -1,7 +1,18 @@
 /** From the rows of a manifest to a tree: those of a full one onto an empty tree, those of a delta onto its parent's. */
 import { type FileRow, type PackRow, RUN_LENGTH, type TreeRow } from '../format/manifest-body.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
-import { chunkLength, chunksOf, type Entry, type FileEntry, firstNameOf, isFile, underName } from './entries.ts';
+import {
+  chunkAt,
+  chunkLength,
+  chunksOf,
+  type Entry,
+  type FileEntry,
+  firstNameOf,
+  isFile,
+  placeOf,
+  underName,
+} from './entries.ts';
+import { Extents } from './extents.ts';
 import type { TreeIndex } from './tree-index.ts';
 
 /** A place that no run has named. */
@@ -33,6 +44,7 @@ export class RowApplier {
         return;
       case 'f':
       case 's':
+      case 'x':
         this.#lastFile = this.#file(row);
         entries.set(row[1], this.#lastFile);
         return;
@@ -49,18 +61,33 @@ export class RowApplier {
     }
   }
 
-  #file([letter, path, mode, seconds, nanoseconds, size, chunkBytes, patch, runs, names]: FileRow): FileEntry {
-    const chunks = new Uint32Array(chunksOf(size, chunkBytes)).fill(NONE);
-    if (patch === 1) {
-      const parent = this.#tree.entries.get(path);
-      if (!isFile(parent) || parent.chunkBytes !== chunkBytes)
-        throw new Error(`${path} changes a file that is not there`);
-      chunks.set(parent.chunks.subarray(0, chunks.length));
-    }
-    const kind = letter === 'f' ? 'file' : 'database';
-    const file: FileEntry = { kind, mode, time: { seconds, nanoseconds }, size, chunkBytes, chunks };
+  #file(row: FileRow): FileEntry {
+    const [letter, path, mode, seconds, nanoseconds, size, chunkBytes, patch, runs, names] = row;
+    const extents = row[0] === 'x' ? Extents.of(row[10]) : undefined;
+    const places = chunksOf(size, chunkBytes);
+    if (extents && extents.end > places) throw new Error(`${path} has content past its end`);
+    const chunks = new Uint32Array(extents?.chunks ?? places).fill(NONE);
+    const kind = letter === 's' ? 'database' : 'file';
+    const file: FileEntry = {
+      kind,
+      mode,
+      time: { seconds, nanoseconds },
+      size,
+      chunkBytes,
+      chunks,
+      ...(extents && { extents }),
+    };
+    if (patch === 1) this.#takeOver(path, file);
     this.#placeRuns(file, runs, names);
     return file;
+  }
+
+  /** What the parent has at the same places. */
+  #takeOver(path: string, file: FileEntry): void {
+    const parent = this.#tree.entries.get(path);
+    if (!isFile(parent) || parent.chunkBytes !== file.chunkBytes)
+      throw new Error(`${path} changes a file that is not there`);
+    for (let at = 0; at < file.chunks.length; at += 1) file.chunks[at] = chunkAt(parent, placeOf(file, at)) ?? NONE;
   }
 
   #anotherName(path: string, first: string): Entry {
@@ -70,15 +97,18 @@ export class RowApplier {
     return underName(entry, path, first);
   }
 
-  #placeRuns({ chunks, chunkBytes }: FileEntry, runs: readonly number[], base64: string): void {
+  #placeRuns(file: FileEntry, runs: readonly number[], base64: string): void {
+    const { chunks, chunkBytes } = file;
     const names = Buffer.from(base64, 'base64');
     let name = 0;
     for (let at = 0; at < runs.length; at += RUN_LENGTH) {
       const [first = 0, count = 0, local = 0, frame = 0, offset = 0] = runs.slice(at, at + RUN_LENGTH);
       const pack = this.#packs[local];
-      if (pack === undefined || first + count > chunks.length) throw new Error('a run leads outside');
+      const begin = indexOf(file, first);
+      if (pack === undefined || indexOf(file, first + count - 1) !== begin + count - 1)
+        throw new Error('a run leads outside');
       for (let chunk = 0; chunk < count; chunk += 1, name += NAME_BYTES)
-        chunks[first + chunk] = this.#intern(names, name, pack, frame, offset + chunk * chunkBytes);
+        chunks[begin + chunk] = this.#intern(names, name, pack, frame, offset + chunk * chunkBytes);
     }
   }
 
@@ -90,6 +120,13 @@ export class RowApplier {
       known >= 0 && chunks.pack(known) === pack && chunks.frame(known) === frame && chunks.offset(known) === offset;
     return same ? known : chunks.add(names, at, { pack, frame, offset });
   }
+}
+
+/** The chunk that is at a place. */
+function indexOf({ chunks, extents }: FileEntry, place: number): number {
+  const at = extents === undefined ? place : extents.chunkAt(place);
+  if (at === undefined || at >= chunks.length) throw new Error('a run leads outside');
+  return at;
 }
 
 /** Throws an Error when a tree is not one: a folder is missing, a path leads outside, content lies nowhere. */

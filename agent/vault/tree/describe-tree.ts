@@ -2,19 +2,26 @@
 import { type PackRow, ROW_CHUNKS, type TreeRow } from '../format/manifest-body.ts';
 import type { PackTable } from '../format/pack-table.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
+import type { ChunkList } from './chunk-list.ts';
 import type { ChunkTable } from './chunk-table.ts';
-import { type Entry, type FileEntry, isFile } from './entries.ts';
+import { chunkAt, type Entry, type FileEntry, isFile, placeOf } from './entries.ts';
 import { entriesAfter, type TreeChange, type TreeIndex } from './tree-index.ts';
 
 /** A tree as a manifest tells it. `packs` is complete when all rows were taken. */
 export type Description = { readonly rows: Iterable<TreeRow>; readonly packs: () => PackRow[] };
 
 /**
- * Describes the whole of the tree that a change leads to. Tells the frames of every pack that it needs, and of those from
- * number `newPacks` on.
+ * Describes the whole of the tree that a change leads to. Tells the frames of every pack that it needs, `held` included, and of
+ * those from number `newPacks` on.
  */
-export function describeFull(tree: TreeIndex, change: TreeChange, newPacks: number): Description {
+export function describeFull(
+  tree: TreeIndex,
+  change: TreeChange,
+  newPacks: number,
+  held: Iterable<ChunkList> = [],
+): Description {
   const named = new NamedPacks(tree.packs, newPacks);
+  for (const { chunks } of held) for (const chunk of chunks) named.place(tree.chunks.pack(chunk));
   const paths = Array.from(entriesAfter(tree, change), ([path]) => path).sort();
   const entryAt = (path: string) => change.set.get(path) ?? tree.entries.get(path);
   return { rows: rowsOf(paths, entryAt, () => undefined, tree.chunks, named), packs: () => named.rows(0) };
@@ -88,27 +95,30 @@ function* rowsOfEntry(
   if (entry.sameAs !== undefined) return yield ['h', path, entry.sameAs];
   if (entry.kind === 'link') return yield ['l', path, seconds, nanoseconds, entry.target];
   const { mode, size, chunkBytes } = entry;
-  const before = isFile(parent) && parent.chunkBytes === chunkBytes ? parent.chunks : undefined;
+  const before = isFile(parent) && parent.chunkBytes === chunkBytes ? parent : undefined;
   const parts = runsOf(entry, before, chunks, packs);
   const [runs, names] = parts.next().value ?? [[], ''];
   const letter = entry.kind === 'file' ? 'f' : 's';
-  yield [letter, path, mode, seconds, nanoseconds, size, chunkBytes, before ? 1 : 0, runs, names];
+  const facts = [path, mode, seconds, nanoseconds, size, chunkBytes, before ? 1 : 0, runs, names] as const;
+  yield entry.extents === undefined ? [letter, ...facts] : ['x', ...facts, entry.extents.flat()];
   for (const [moreRuns, moreNames] of parts) yield ['+', moreRuns, moreNames];
 }
 
 /** The runs of the chunks that are not in `before` at the same place, and their names: a row's worth at a time. */
 function* runsOf(
-  { chunks: numbers, chunkBytes }: FileEntry,
-  before: Uint32Array | undefined,
+  entry: FileEntry,
+  before: FileEntry | undefined,
   chunks: ChunkTable,
   packs: NamedPacks,
 ): Generator<[runs: number[], names: string], undefined> {
+  const { chunks: numbers, chunkBytes } = entry;
   const names = Buffer.allocUnsafe(Math.min(numbers.length, ROW_CHUNKS) * NAME_BYTES);
   let runs: number[] = [];
   let count = 0;
   let last: Placed | undefined;
-  for (const [at, chunk] of numbers.entries()) {
-    if (before?.[at] === chunk) continue;
+  for (const [index, chunk] of numbers.entries()) {
+    const at = placeOf(entry, index);
+    if (before && chunkAt(before, at) === chunk) continue;
     const next = { at, pack: chunks.pack(chunk), frame: chunks.frame(chunk), offset: chunks.offset(chunk) };
     if (last && follows(last, next, chunkBytes)) runs[runs.length - 4] = (runs[runs.length - 4] ?? 0) + 1;
     else runs.push(at, 1, packs.place(next.pack), next.frame, next.offset);

@@ -1,4 +1,5 @@
 /** What a tree is made of. */
+import type { Extents } from './extents.ts';
 
 /** A time of change as the file system has it, to the nanosecond. */
 export type FileTime = { readonly seconds: number; readonly nanoseconds: number };
@@ -23,8 +24,10 @@ export type FileEntry = OneOfMany & {
   readonly size: number;
   /** Length of each chunk but the last: `FILE_CHUNK_BYTES`, or the size of a database's pages. */
   readonly chunkBytes: number;
-  /** The chunks in order, by their numbers in the chunk table. */
+  /** The chunks in order, by their numbers in the chunk table; of a file with holes only those that are there. */
   readonly chunks: Uint32Array;
+  /** Where they lie in a file with holes; otherwise each chunk is the next. */
+  readonly extents?: Extents | undefined;
 };
 
 /** An entry of a tree. */
@@ -33,14 +36,32 @@ export type Entry = FolderEntry | LinkEntry | FileEntry;
 /** Chunks of what is no database. Two fill a frame. */
 export const FILE_CHUNK_BYTES = 256 * 1024;
 
-/** How many chunks a file of this size has. */
+/** How many chunks a file of this size has when it has no holes. */
 export function chunksOf(size: number, chunkBytes: number): number {
   return Math.ceil(size / chunkBytes);
 }
 
-/** Length of one chunk of a file. */
-export function chunkLength({ size, chunkBytes }: FileEntry, chunk: number): number {
-  return Math.min(chunkBytes, size - chunk * chunkBytes);
+/** Where one of the chunks lies in its file, counted in chunks. */
+export function placeOf({ extents }: FileEntry, at: number): number {
+  return extents === undefined ? at : extents.placeOf(at);
+}
+
+/** The chunk at a place of a file; undefined in a hole, and past the end. */
+export function chunkAt({ chunks, extents }: FileEntry, place: number): number | undefined {
+  const at = extents === undefined ? place : extents.chunkAt(place);
+  return at === undefined ? undefined : chunks[at];
+}
+
+/** Length of one of the chunks of a file. */
+export function chunkLength(entry: FileEntry, at: number): number {
+  return Math.min(entry.chunkBytes, entry.size - placeOf(entry, at) * entry.chunkBytes);
+}
+
+/** How much of a file is content: all but its holes. */
+export function contentBytes(entry: FileEntry): number {
+  if (entry.extents === undefined) return entry.size;
+  const last = entry.chunks.length - 1;
+  return last < 0 ? 0 : last * entry.chunkBytes + chunkLength(entry, last);
 }
 
 /** The path of the first name, of an entry that is another name of the same file. */

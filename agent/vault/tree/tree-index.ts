@@ -2,6 +2,7 @@
 
 import { PackTable } from '../format/pack-table.ts';
 import { NAME_BYTES } from '../keys/vault-keys.ts';
+import type { ChunkList } from './chunk-list.ts';
 import { ChunkTable } from './chunk-table.ts';
 import { type Entry, type FileEntry, isFile } from './entries.ts';
 
@@ -10,6 +11,8 @@ export type TreeIndex = {
   readonly entries: Map<string, Entry>;
   readonly chunks: ChunkTable;
   readonly packs: PackTable;
+  /** What was read of files that are not whole yet, by path. No entry has these chunks, and their packs are needed. */
+  readonly held: Map<string, ChunkList>;
 };
 
 /** What one tree has and another has not. */
@@ -22,7 +25,7 @@ export type TreeChange = {
 
 /** A tree without anything. */
 export function emptyTree(): TreeIndex {
-  return { entries: new Map(), chunks: new ChunkTable(), packs: new PackTable() };
+  return { entries: new Map(), chunks: new ChunkTable(), packs: new PackTable(), held: new Map() };
 }
 
 /** Turns a tree into the one that the change leads to. */
@@ -69,6 +72,11 @@ export function withoutUnused(tree: TreeIndex): TreeIndex {
   }
   const renumbered = new Renumbering((chunk) => moved[chunk] ?? 0);
   for (const [path, entry] of entries) slim.entries.set(path, isFile(entry) ? renumbered.of(entry) : entry);
+  for (const [path, list] of tree.held)
+    slim.held.set(
+      path,
+      list.copy((chunk) => moved[chunk] ?? 0),
+    );
   return slim;
 }
 
@@ -91,9 +99,10 @@ export class Renumbering {
   }
 }
 
-/** 1 for each chunk that is in a file. */
-function usedChunks({ entries, chunks }: TreeIndex): Uint8Array {
+/** 1 for each chunk that is in a file, or will be. */
+function usedChunks({ entries, chunks, held }: TreeIndex): Uint8Array {
   const used = new Uint8Array(chunks.count);
   for (const entry of entries.values()) if (isFile(entry)) for (const chunk of entry.chunks) used[chunk] = 1;
+  for (const list of held.values()) for (const chunk of list.chunks) used[chunk] = 1;
   return used;
 }

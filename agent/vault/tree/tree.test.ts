@@ -7,6 +7,7 @@ import { parseRow, type TreeRow } from '../format/manifest-body.ts';
 import { checkTree, RowApplier } from './apply-rows.ts';
 import { type Description, describeDelta, describeFull } from './describe-tree.ts';
 import { type Entry, isFile } from './entries.ts';
+import { Extents } from './extents.ts';
 import { applyChange, emptyTree, type TreeChange, type TreeIndex, withoutUnused } from './tree-index.ts';
 
 /** A tree as plain values: of a chunk counts where it lies and its name. */
@@ -16,7 +17,8 @@ function plain({ entries, chunks, packs }: TreeIndex) {
     chunks.writeName(chunk, name, 0);
     return [packs.get(chunks.pack(chunk)).id, chunks.frame(chunk), chunks.offset(chunk), name.toString('hex')].join();
   };
-  const value = (entry: Entry) => (isFile(entry) ? { ...entry, chunks: Array.from(entry.chunks, chunkAt) } : entry);
+  const value = (entry: Entry) =>
+    isFile(entry) ? { ...entry, extents: entry.extents?.flat(), chunks: Array.from(entry.chunks, chunkAt) } : entry;
   return [...entries].map(([path, entry]) => [path, value(entry)] as const).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
@@ -48,7 +50,8 @@ const pathOf = (number: number) => (number < 4 ? `f${number}` : `d/f${number}`);
 
 const edit = fc.record({
   path: fc.nat(7).map(pathOf),
-  what: fc.constantFrom('remove' as const, 'file' as const, 'database' as const, 'link' as const),
+  what: fc.constantFrom('remove' as const, 'file' as const, 'sparse' as const, 'database' as const, 'link' as const),
+  holes: fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }),
   chunks: fc.array(fc.nat(1000), { maxLength: 12 }),
   keeps: fc.boolean(),
 });
@@ -56,14 +59,34 @@ const edit = fc.record({
 type EditOf = typeof edit extends fc.Arbitrary<infer E> ? E : never;
 
 /** What an edit makes of the entry before. `keeps`: most of its chunks stay. */
-function edited(before: Entry | undefined, { what, chunks: picks, keeps }: EditOf, all: readonly number[]): Entry {
+function edited(
+  before: Entry | undefined,
+  { what, chunks: picks, keeps, holes }: EditOf,
+  all: readonly number[],
+): Entry {
   if (what === 'link' || what === 'remove') return { kind: 'link', time, target: `to ${picks.length}` };
   const fresh = picks.map((pick) => all[pick % all.length] ?? 0);
   const kept = keeps && isFile(before) ? [...before.chunks] : [];
   const chunks = Uint32Array.from(
     kept.length > 0 ? kept.map((chunk, at) => (at % 3 === 0 ? (fresh[at] ?? chunk) : chunk)) : fresh,
   );
-  return { kind: what, mode: 0o640, time, size: chunks.length * 4096, chunkBytes: 4096, chunks };
+  const file = { mode: 0o640, time, size: chunks.length * 4096, chunkBytes: 4096, chunks };
+  if (what !== 'sparse') return { kind: what, ...file };
+  const extents = spread(chunks.length, holes);
+  return { kind: 'file', ...file, size: (extents.end + (holes[0] ?? 0)) * 4096, extents };
+}
+
+/** Two chunks, a hole, two chunks, and so on. */
+function spread(chunks: number, holes: readonly number[]): Extents {
+  const flat: number[] = [];
+  let place = 0;
+  for (let chunk = 0; chunk < chunks; chunk += 2) {
+    place += (holes[chunk % holes.length] ?? 0) + (chunk === 0 ? 0 : 1);
+    const count = Math.min(2, chunks - chunk);
+    flat.push(place, count);
+    place += count;
+  }
+  return Extents.of(flat);
 }
 
 /** What some edits, one after the other, come to; the first change makes the folders. */
@@ -165,6 +188,27 @@ const impossible: { reason: string; rows: TreeRow[] }[] = [
   { reason: 'a chunk in no pack', rows: [root, file(0, 1, 1, 0, 0)] },
   { reason: 'a chunk past the end of its file', rows: [root, file(1, 1, 0, 0, 0)] },
   { reason: 'a patch of a file that is not there', rows: [root, ['f', 'a', 0o600, 0, 0, 0, 4096, 1, [], '']] },
+  {
+    reason: 'content past the end',
+    rows: [root, ['x', 'a', 0o600, 0, 0, 4096, 4096, 0, [1, 1, 0, 0, 0], names(1), [1, 1]]],
+  },
+  {
+    reason: 'a run in a hole',
+    rows: [root, ['x', 'a', 0o600, 0, 0, 9 * 4096, 4096, 0, [2, 1, 0, 0, 0], names(1), [1, 1]]],
+  },
+  {
+    reason: 'a run into a hole',
+    rows: [root, ['x', 'a', 0o600, 0, 0, 9 * 4096, 4096, 0, [1, 2, 0, 0, 0], names(2), [1, 1, 4, 1]]],
+  },
+  { reason: 'content that lies nowhere', rows: [root, ['x', 'a', 0o600, 0, 0, 9 * 4096, 4096, 0, [], '', [1, 1]]] },
+  { reason: 'a name of nothing', rows: [root, ['h', 'b', 'a']] },
+  { reason: 'a name of a folder', rows: [root, ['d', 'a', 0o700, 0, 0], ['h', 'b', 'a']] },
+  { reason: 'a name of a name', rows: [root, ['l', 'a', 0, 0, 't'], ['h', 'b', 'a'], ['h', 'c', 'b']] },
+  { reason: 'a name that comes before the first', rows: [root, ['l', 'b', 0, 0, 't'], ['h', 'a', 'b']] },
+  {
+    reason: 'a name of what was something else',
+    rows: [root, ['l', 'a', 0, 0, 't'], ['h', 'b', 'a'], ['l', 'a', 0, 0, 'u']],
+  },
   { reason: 'more of no file', rows: [root, ['+', [], '']] },
 ];
 for (const { reason, rows } of impossible) {

@@ -2,7 +2,7 @@
 
 import type { PackId } from '../../bucket/layout.ts';
 import { objectAt } from '../../bucket/layout.ts';
-import { RUN_LENGTH, type TreeRow } from '../format/manifest-body.ts';
+import { isFileRow, RUN_LENGTH, type TreeRow } from '../format/manifest-body.ts';
 import type { WantedFrames } from '../format/pack-reader.ts';
 import type { Pack } from '../format/pack-table.ts';
 import { isFile } from '../tree/entries.ts';
@@ -26,7 +26,7 @@ export class NeededFrames {
 
   /** Adds what a row tells of. A run lies in one frame. */
   addRow(row: TreeRow, packs: readonly (Pack | undefined)[]): void {
-    const runs = row[0] === '+' ? row[1] : row[0] === 'f' || row[0] === 's' ? row[8] : [];
+    const runs = row[0] === '+' ? row[1] : isFileRow(row) ? row[8] : [];
     for (let at = 0; at < runs.length; at += RUN_LENGTH) {
       const pack = packs[runs[at + 2] ?? -1];
       if (pack) this.#add(pack, runs[at + 3] ?? 0);

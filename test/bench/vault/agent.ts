@@ -70,6 +70,8 @@ async function carryOut(order: AgentOrder): Promise<AgentAnswer> {
       loop = new SnapshotLoop({
         take: (request, signal) => snapshotter.snapshot(request, signal),
         unread: () => snapshotter.unread,
+        slow: () => snapshotter.slow,
+        isBehind: () => snapshotter.isBehind,
         root,
         openclawVersion: () => null,
         arbiter: new StateArbiter({ seen: nothingSeen, clock }),
