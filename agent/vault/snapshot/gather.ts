@@ -122,7 +122,8 @@ class Gathering {
   #within(): Iterable<string> | undefined {
     const { tree, within, large } = this.#ports;
     if (within === undefined || tree.entries.size === 0) return undefined;
-    const folders = new Set([...within, ...[...large.begun.keys()].map(folderOf)]);
+    const begun = [...large.begun.values()].flatMap(({ names }) => names);
+    const folders = new Set([...within, ...begun.map(folderOf)]);
     for (const [path, { kind }] of tree.entries) if (kind === 'database') folders.add(folderOf(path));
     return folders;
   }
@@ -214,7 +215,7 @@ class Gathering {
         return { entry, stats, seen: (steady && seenFile(stats, this.#ports.clock.now())) || null };
       }
       case 'begun':
-        this.#turn.begun.set(path, read.begun);
+        this.#turn.begun.set(path, { ...read.begun, names: this.#manyNamed.get(path)?.names ?? [path] });
         return undefined;
       case 'gone':
         scanned.present.delete(path);
@@ -261,7 +262,7 @@ class Gathering {
     this.#found.markRead(names);
     const waiting = this.#turn.waiting(`${root}/${first}`);
     if (waiting === undefined) return; // gone by now: the next look tells
-    this.#turn.begun.set(first, waiting);
+    this.#turn.begun.set(first, { ...waiting, names });
     progress.at(first, waiting.place * FILE_CHUNK_BYTES, waiting.size);
   }
 

@@ -4,7 +4,9 @@ import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   closeSync,
+  existsSync,
   linkSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -238,10 +240,55 @@ test('one file under several names is read once, and comes as one', async () => 
   await state.assertNewestIsNow();
 });
 
+for (const waits of [false, true]) {
+  test(`names of a file that is ${waits ? 'waiting' : 'begun'} are all found again, though no tree has them yet and nothing is heard of their folders`, async () => {
+    const { state, at } = await newState();
+    mkdirSync(at('e/f'), { recursive: true });
+    const snapshotter = await state.open(short);
+    await snapshotter.snapshot(change, never);
+    writeLarge(at('large'), 40);
+    linkSync(at('large'), at('e/f/large'));
+    if (waits) writeLarge(at('a'), 17);
+    await snapshotter.snapshot({ ...change, within: ['', 'e/f'] }, never);
+    await readOn(snapshotter); // hears of nothing
+    await state.assertNewestIsNow();
+  });
+}
+
+test('a file that gets the inode of one that was begun, and removed, is begun anew', async (t) => {
+  const { state, at } = await newState();
+  const snapshotter = await state.open(short);
+  writeLarge(at('old'), 40);
+  const { ino } = statSync(at('old'));
+  await snapshotter.snapshot(change, never);
+  rmSync(at('old'));
+  let tries = 0;
+  do writeFileSync(at(`new-${tries++}`), '');
+  while (statSync(at(`new-${tries - 1}`)).ino !== ino && tries < 50);
+  const name = `new-${tries - 1}`;
+  if (statSync(at(name)).ino !== ino) return t.skip('this file system does not give a number again so soon');
+  writeLarge(at(name), 30);
+  const content = readFileSync(at(name));
+  for (let count = 0; count === 0 || snapshotter.isBehind; count += 1) {
+    await snapshotter.snapshot({ ...change, within: [''] }, never);
+    const restored = join(await state.restore((await newest(state)).name), name);
+    assert.ok(!existsSync(restored) || readFileSync(restored).equals(content), 'never a part of the other file');
+  }
+  await assertNewest(state, { [name]: content });
+  return undefined;
+});
+
 test('those that are begun come first, then those that were not read for longest', () => {
   const order = new LargeOrder();
   const all = new Set(['a', 'b', 'c', 'd']);
-  const begun = { list: undefined as never, place: 1, size: 2, stats: undefined as never, isSteady: true };
+  const begun = {
+    list: undefined as never,
+    place: 1,
+    size: 2,
+    stats: undefined as never,
+    isSteady: true,
+    names: ['d'],
+  };
   order.wasRead('b');
   order.wasRead('a');
   assert.deepEqual(order.of(all, new Map([['d', begun]])), ['d', 'c', 'b', 'a']);

@@ -31,12 +31,15 @@ export type Begun = {
   readonly isSteady: boolean;
 };
 
-/** Those that are begun, by path. */
-export type BegunFiles = ReadonlyMap<string, Begun>;
+/** One that is begun, with all of its names: they may be in no tree yet, where the next look would find them. */
+export type BegunFile = Begun & { readonly names: readonly string[] };
 
-/** What identifies a file on this machine. */
-export function inodeKey({ dev, ino }: BigIntStats): string {
-  return `${dev}:${ino}`;
+/** Those that are begun, by path: the first of their names. */
+export type BegunFiles = ReadonlyMap<string, BegunFile>;
+
+/** What identifies a file on this machine. The number of one that is removed is given to the next that is made. */
+export function inodeKey({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${birthtimeNs}`;
 }
 
 /** What a tree has to hold of them. */
@@ -77,7 +80,7 @@ export class LargeTurn {
   readonly #before: ReadonlyMap<string, Begun>;
   #since: number | undefined;
   /** Those that this snapshot did not come to the end of, by path. */
-  readonly begun = new Map<string, Begun>();
+  readonly begun = new Map<string, BegunFile>();
 
   /** `before`: what the snapshot before did not come to the end of. */
   constructor(before: BegunFiles, clock: Pick<Clock, 'monotonic'>, millis = TURN_MILLIS) {

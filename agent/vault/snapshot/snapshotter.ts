@@ -20,7 +20,7 @@ import type { Vault } from '../vault.ts';
 import { Captures } from './captures.ts';
 import type { DatabaseCapture } from './database-source.ts';
 import { type Gathered, gather } from './gather.ts';
-import { type Begun, type BegunFiles, heldIn, LargeOrder, slowNotes } from './large-files.ts';
+import { type BegunFile, type BegunFiles, heldIn, LargeOrder, slowNotes } from './large-files.ts';
 import { PageMemory } from './page-memory.ts';
 import { ReadingProgress, type SlowFile } from './reading-progress.ts';
 import { applySeen, type Seen } from './seen-files.ts';
@@ -243,7 +243,7 @@ export class Snapshotter {
 
   /** Those that were begun. A tree that was loaded anew does not hold what was read of them: they are begun again. */
   #begunIn({ held }: TreeIndex): BegunFiles {
-    const all = new Map<string, Begun>();
+    const all = new Map<string, BegunFile>();
     for (const [path, begun] of this.#begun) {
       const list = held.get(path);
       all.set(path, list ? { ...begun, list } : { ...begun, list: new ChunkList(), place: 0 });
