@@ -149,6 +149,26 @@ test('a log that grows all the while does not keep it from coming to an end', as
   await state.assertNewestIsNow();
 });
 
+test('one that grows faster than it is read is stored as long as it was when it was begun, and whoever asked waits no longer', async () => {
+  const { state, at } = await newState();
+  writeLarge(at('log'), 40);
+  const begun = readFileSync(at('log'));
+  const snapshotter = await state.open(short);
+  let looks = 0;
+  state.onStep = (step) => {
+    if (step !== 'snapshot:scanned') return;
+    looks += 1;
+    assert.ok(looks < 10, 'it comes to an end');
+    if (looks > 1) appendFileSync(at('log'), randomBytes(17 * MIB));
+  };
+  const taken = await snapshotter.snapshot({ reason: 'request', openclawVersion: null }, never);
+  state.onStep = () => {};
+  assert.deepEqual([looks, taken?.unsteady], [3, ['log']]);
+  await assertNewest(state, { log: begun });
+  await snapshotter.snapshot({ reason: 'request', openclawVersion: null }, never);
+  await state.assertNewestIsNow();
+});
+
 const meanwhile = [
   { reason: 'it is written to', make: (path: string) => writeAt(path, 5, 'new') },
   { reason: 'it grows', make: (path: string) => appendFileSync(path, randomBytes(3 * MIB)) },

@@ -23,7 +23,7 @@ export type Begun = {
   readonly list: ChunkList;
   /** The next chunk to be read. */
   readonly place: number;
-  /** How long the file is. */
+  /** How long the file was when it was begun. It is read so far: one that grows faster would never be whole. */
   readonly size: number;
   /** What it looked like when it was begun. */
   readonly stats: BigIntStats;

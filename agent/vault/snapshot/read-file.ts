@@ -73,7 +73,7 @@ async function readOpen(ports: ReadPorts, file: number): Promise<ReadFile> {
     const calls = mayHaveHoles(before) ? await ports.loadCalls() : undefined;
     const why = whyTooLong(before, calls);
     if (why !== undefined) return { outcome: 'unreadable', why };
-    const size = Number(before.size);
+    const size = lengthToRead(begun, before);
     const onRead = (bytes: number) => ports.onRead(bytes, size);
     const content = await readContent({ ...ports, holes: calls?.calls, onRead }, file, size, begun);
     if (content.outcome === 'gone') return content;
@@ -86,9 +86,14 @@ async function readOpen(ports: ReadPorts, file: number): Promise<ReadFile> {
   }
 }
 
-/** A file that is shorter now than what was read of it is begun again. */
+/** A file that only waited, or is shorter now than what was read of it, is begun again. */
 function stillFits(begun: Begun | undefined, { size }: BigIntStats): Begun | undefined {
-  return begun !== undefined && BigInt(begun.place) * BigInt(FILE_CHUNK_BYTES) <= size ? begun : undefined;
+  if (begun === undefined || begun.place === 0) return undefined;
+  return BigInt(begun.place) * BigInt(FILE_CHUNK_BYTES) <= size ? begun : undefined;
+}
+
+function lengthToRead(begun: Begun | undefined, { size }: BigIntStats): number {
+  return Math.min(Number(size), begun?.size ?? Number.POSITIVE_INFINITY);
 }
 
 /** Whether nobody has written to it since it was begun. */
@@ -101,7 +106,8 @@ function goneOn(
   { list, place }: Extract<ReadContent, { readonly outcome: 'paused' }>,
   now: BigIntStats,
 ): Begun {
-  return { list, place, size: Number(now.size), stats: begun?.stats ?? now, isSteady: isSteady(begun, now) };
+  const { size, stats } = begun ?? { size: Number(now.size), stats: now };
+  return { list, place, size, stats, isSteady: isSteady(begun, now) };
 }
 
 function entryOf({ list, size }: Extract<ReadContent, { readonly outcome: 'whole' }>, stats: BigIntStats): FileEntry {

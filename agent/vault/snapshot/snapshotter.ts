@@ -196,18 +196,10 @@ export class Snapshotter {
         this.#hold(gathered);
         return undefined;
       }
-      const held = heldIn(gathered.begun);
       const notStored = [...unread, ...slowNotes(gathered.begun)];
       const next = {
-        ref,
-        ...request,
-        unsteady,
-        unread: notStored,
-        change,
-        held,
-        newPacks: before.packs,
-        changedBytes,
-        packedBytes,
+        ...{ ref, ...request, change, held: heldIn(gathered.begun), newPacks: before.packs },
+        ...{ unsteady, unread: notStored, changedBytes, packedBytes },
       };
       const manifestBytes = await this.#tip.append(next, onStep, signal);
       isStored = true;
