@@ -5,7 +5,7 @@
  *
  *   create, hard links       draft ──link──▶ name                   one winner among all who see the folder
  *   create, no hard links    draft ──lock, look, rename──▶ name     one winner among the processes of one machine
- *   replace                  draft ──lock, compare, rename──▶ name  likewise
+ *   replace                  draft ──lock, compare, rename──▶ name  likewise; on a full disk with a spare (spare-draft.ts)
  *
  * gcsfuse has no hard links. It could create exclusively under the final name, across mounts too (the loser's close fails with
  * ESTALE), but a writer killed in the middle would leave a half object: the kernel closes its file, and gcsfuse uploads what
@@ -21,13 +21,14 @@ import type { Body, ByteRange, ErasableBucket, Erased, Generation, ObjectInfo, O
 import { checkRange } from './byte-range.ts';
 import { DRAFTS, Drafts } from './drafts.ts';
 import { eraseFolder } from './erase-folder.ts';
-import { folderError, onDisk } from './folder-errors.ts';
+import { folderError, isFull, onDisk } from './folder-errors.ts';
 import { moveTo, openIfThere, publishByLink, publishByRename, readPart, removeIfThere } from './folder-files.ts';
 import { FolderLock } from './folder-lock.ts';
 import { FolderRoot } from './folder-root.ts';
 import { type FoundFile, statsOf, walk } from './folder-walk.ts';
 import { generationOf, stamp, stampAfter } from './generation.ts';
 import { checkPrefix } from './layout.ts';
+import { SPARE, SpareDraft } from './spare-draft.ts';
 
 /** What a folder takes. */
 export type DirectoryBucketPorts = {
@@ -51,6 +52,7 @@ export class DirectoryBucket implements ErasableBucket {
   readonly #ports: DirectoryBucketPorts;
   readonly #root: FolderRoot;
   readonly #drafts: Drafts;
+  readonly #spare: SpareDraft;
   readonly #lock: FolderLock;
   #linking: Promise<boolean> | undefined;
 
@@ -59,6 +61,7 @@ export class DirectoryBucket implements ErasableBucket {
     this.#root = new FolderRoot(path);
     this.address = this.#root.path;
     this.#drafts = new Drafts(this.address, ports.clock);
+    this.#spare = new SpareDraft(this.address);
     this.#lock = new FolderLock(join(this.address, LOCK), ports.clock, ports.random);
   }
 
@@ -81,15 +84,29 @@ export class DirectoryBucket implements ErasableBucket {
   ): Promise<Generation | 'conflict'> {
     return this.#call('replacing', name, signal, async (path, doing) => {
       const linking = await this.#canLink();
-      const put = async (draft: string) => {
+      const put = async (draft: string, move: (path: string) => Promise<Generation>) => {
         const current = await statsOf(path);
         if (current === undefined || generationOf(current) !== generation) return 'conflict';
         if (linking) await stampAfter(draft, current.mtimeNs);
-        return moveTo(draft, path);
+        return move(path);
       };
-      return this.#withDraft(body, linking, signal, (draft) =>
-        this.#lock.hold(() => onDisk(doing, () => put(draft)), signal),
-      );
+      const locked = <T>(work: () => Promise<T>) => this.#lock.hold(() => onDisk(doing, work), signal);
+      const byDraft = async (draft: string) => {
+        const replaced = await put(draft, (at) => moveTo(draft, at));
+        if (linking) await this.#spare.keep();
+        return replaced;
+      };
+      try {
+        return await this.#withDraft(body, linking, signal, (draft) => locked(() => byDraft(draft)));
+      } catch (cause) {
+        if (!linking || !isFull(cause) || !this.#spare.takes(body)) throw cause;
+        return locked(async () => {
+          const spare = await this.#spare.write(body);
+          if (spare === undefined) throw cause;
+          await this.#stamp(spare);
+          return put(spare, (at) => this.#spare.moveTo(at));
+        });
+      }
     });
   }
 
@@ -154,7 +171,11 @@ export class DirectoryBucket implements ErasableBucket {
     const doing = `removing everything in ${this.address}`;
     return underSignal(doing, signal, async () => {
       await this.#root.check();
-      const work = () => onDisk(doing, () => eraseFolder(this.address, [LOCK, ...spared], signal));
+      const work = () =>
+        onDisk(doing, async () => {
+          await this.#spare.remove();
+          return eraseFolder(this.address, [LOCK, ...spared], signal);
+        });
       const erased = await this.#lock.hold(work, signal);
       if (spared.length === 0) await onDisk(doing, () => removeTree(join(this.address, LOCK))); // the next holding makes it anew
       return erased;
@@ -166,7 +187,7 @@ export class DirectoryBucket implements ErasableBucket {
     return underSignal(doing, signal, async () => {
       await this.#root.check();
       const names = await onDisk(doing, () => readdir(this.address));
-      return names.every((name) => name === LOCK || name === DRAFTS);
+      return names.every((name) => name === LOCK || name === DRAFTS || name.startsWith(SPARE));
     });
   }
 
@@ -196,12 +217,16 @@ export class DirectoryBucket implements ErasableBucket {
   ): Promise<T> {
     const draft = await this.#drafts.write(body, signal);
     try {
-      if (linking) await onDisk('dating a draft', () => stamp(draft, this.#ports.clock.now(), this.#ports.random));
+      if (linking) await onDisk('dating a draft', () => this.#stamp(draft));
       signal?.throwIfAborted();
       return await use(draft);
     } finally {
       await this.#drafts.discard(draft);
     }
+  }
+
+  #stamp(draft: string): Promise<void> {
+    return stamp(draft, this.#ports.clock.now(), this.#ports.random);
   }
 
   /** Whether this folder has hard links: tried once. */

@@ -56,6 +56,11 @@ export async function onDisk<T>(doing: string, step: () => Promise<T>): Promise<
   }
 }
 
+/** Whether it failed for want of room. */
+export function isFull(cause: unknown): boolean {
+  return cause instanceof OpenCraneError && cause.reason === full.reason;
+}
+
 /** An error of the file system in our words. */
 export function folderError(doing: string, cause: unknown): OpenCraneError {
   const meaning = meanings[systemErrorName(cause)];
