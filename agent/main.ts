@@ -205,6 +205,7 @@ async function start(
       unwatched: watch.unwatched,
     }),
     onStarted: () => arbiter.changed(),
+    onRoom: () => converger.wake(),
     readyMillis: settings.readyTimeoutMillis,
     report: (health) => link.reportHealth(health),
     clock,

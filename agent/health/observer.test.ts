@@ -51,6 +51,7 @@ test('an OpenClaw that was ready and stands still is degraded within seconds, an
       }),
       config: () => ({ drift: [], effectiveDigest: '', unwatched: '' }),
       onStarted: () => {},
+      onRoom: () => {},
       readyMillis: 180_000,
       report(health) {
         reports.push(health);

@@ -6,6 +6,7 @@ import type { Part } from '@opencrane/kit/lifecycle.ts';
 import type { Logger } from '@opencrane/kit/logging.ts';
 import { type Health, HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { ComponentState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { isFull } from '../disk-room.ts';
 import type { Probes } from '../openclaw/probes.ts';
 import { healthTree } from './health-tree.ts';
 import type { ProbesSeen, ProcessSeen } from './openclaw-standing.ts';
@@ -30,6 +31,8 @@ export type ObserverPorts = {
   };
   /** Told when `startedPid` is another process. */
   readonly onStarted: () => void;
+  /** Told when a disk that was full has room again. */
+  readonly onRoom: () => void;
   /** How long a start of OpenClaw may take. */
   readonly readyMillis: number;
   readonly report: (health: Health) => void;
@@ -54,6 +57,7 @@ export class Observer implements Part {
   #startedPid = 0;
   #answer: LastAnswer | undefined;
   #trouble = '';
+  #wasFull = false;
   /** Nothing answered at the last look: the next one comes soon. */
   #unanswered = false;
   #woken = Promise.withResolvers<void>();
@@ -139,6 +143,7 @@ export class Observer implements Part {
       ports.onStarted();
     }
     const { bavail, blocks, bsize } = await statfs(ports.tenantFolder);
+    this.#heedRoom(bavail * bsize);
     const { drift, effectiveDigest, unwatched } = ports.config();
     const seen = {
       agentVersion: ports.agentVersion,
@@ -162,6 +167,12 @@ export class Observer implements Part {
       effectiveConfigDigest: effectiveDigest,
       drift: [...drift],
     });
+  }
+
+  #heedRoom(freeBytes: number): void {
+    const was = this.#wasFull;
+    this.#wasFull = isFull(freeBytes);
+    if (was && !this.#wasFull) this.#ports.onRoom();
   }
 
   /** Asks the probes. A gateway that has answered and does not any more is silent, and not on its way up. */

@@ -44,6 +44,7 @@ import {
   viewOf,
 } from './offers-due.ts';
 import { Outlet } from './outlet.ts';
+import { ReceiptIntake } from './receipt-intake.ts';
 import type { HostedSession, SessionHost } from './session-host.ts';
 import { TaskQueue } from './task-queue.ts';
 
@@ -66,6 +67,7 @@ export class Session implements HostedSession, StreamListener {
   /** Of the agent's process. */
   #instanceId = '';
   readonly #tasks: TaskQueue;
+  readonly #receipts: ReceiptIntake;
   #observed = false;
   #authenticated = false;
   /** A message was asked for and has not come. */
@@ -87,6 +89,8 @@ export class Session implements HostedSession, StreamListener {
     this.#until = host.clock.monotonic() + host.age();
     this.#outlet = new Outlet(call, (offer) => this.#onSent(offer));
     this.#tasks = new TaskQueue({ done: () => this.#readOn(), failed: (cause) => this.#onTaskFailed(cause) });
+    const letGo = (receiptId: string) => this.#outlet.answer(receiptStored(receiptId));
+    this.#receipts = new ReceiptIntake(host, () => this.#tenant, letGo);
     call.listener = this;
     void this.#authenticate();
   }
@@ -228,24 +232,16 @@ export class Session implements HostedSession, StreamListener {
 
   #takeHeartbeat(): void {
     this.#host.observer.heartbeat(this.#tenant);
+    if (this.#receipts.isHeldUp) this.#tasks.add(() => this.#receipts.again());
     this.#patience = this.#host.silentSweeps();
     this.#outlet.answer(this.#host.heartbeatAnswer());
   }
 
   async #takeReceipt(receipt: Receipt): Promise<void> {
-    const { observer, metrics } = this.#host;
-    try {
-      await observer.receipt(this.#tenant, receipt);
-      metrics.receiptStored(receipt);
-    } catch (cause) {
-      // The agent sends a receipt until it is told that it is stored, so one that is invalid is taken off its hands.
-      if (!(cause instanceof OpenCraneError) || cause.code !== 'invalid_argument') throw cause;
-      this.#host.log.error({ err: cause, tenant: this.#tenant, receiptId: receipt.receiptId }, 'a receipt was refused');
-    }
     const isOtherRuntime = takesOtherRuntime(this.#view, receipt);
-    this.#view = afterReceipt(this.#view, receipt);
+    this.#view = afterReceipt(this.#view, receipt); // whether or not it can be stored
+    await this.#receipts.take(receipt);
     if (isOtherRuntime) this.#host.refresh(this);
-    this.#outlet.answer(receiptStored(receipt.receiptId));
   }
 
   async #takeFullState({ kinds, health }: FullState): Promise<void> {

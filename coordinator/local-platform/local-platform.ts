@@ -211,7 +211,7 @@ export class LocalPlatform implements Platform, Part {
   #programs(tenant: string, port: number): TenantPrograms {
     const { clock, random } = this.#options;
     const log = this.#options.log.child({ tenant });
-    const tools = (program: string) => ({
+    const tools = (program: 'agent' | 'launcher') => ({
       clock,
       random,
       log,

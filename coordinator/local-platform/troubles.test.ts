@@ -53,7 +53,11 @@ for (const [at, { reason, agent, says }] of agents.entries()) {
 test('of two programs both are named, each word is told once, and what is over is not told', () => {
   const told: string[] = [];
   const troubles = new Troubles();
-  troubles.listen((tenant, line) => told.push(`${tenant}: ${line}`));
+  const launcher: string[] = [];
+  troubles.listen((tenant, line, ofLauncher) => {
+    told.push(`${tenant}: ${line}`);
+    launcher.push(ofLauncher);
+  });
   troubles.take('jente', 'agent', '');
   troubles.take('jente', 'agent', 'its agent ended');
   troubles.take('jente', 'agent', 'its agent ended');
@@ -65,4 +69,5 @@ test('of two programs both are named, each word is told once, and what is over i
     told,
     expected.map((line) => `jente: ${line}`),
   );
+  assert.deepEqual(launcher, ['', 'its launcher ended', 'its launcher ended', '']);
 });

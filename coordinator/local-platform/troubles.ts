@@ -1,7 +1,7 @@
 /** What is wrong with the programs of each tenant, as one line a tenant. */
 
-/** Told a tenant's line when it changed; an empty one says that nothing is wrong any more. */
-export type TroubleListener = (tenant: string, line: string) => void;
+/** Told a tenant's line when it changed, and the launcher's part of it; an empty one says that nothing is wrong any more. */
+export type TroubleListener = (tenant: string, line: string, ofLauncher: string) => void;
 
 /** Collects what each program says of itself. */
 export class Troubles {
@@ -14,11 +14,11 @@ export class Troubles {
   }
 
   /** Takes the words of a program of a tenant. */
-  take(tenant: string, program: string, words: string): void {
+  take(tenant: string, program: 'agent' | 'launcher', words: string): void {
     const known = this.#words.get(tenant) ?? new Map<string, string>();
     if ((known.get(program) ?? '') === words) return;
     this.#words.set(tenant, known.set(program, words));
-    this.#listener(tenant, [...known.values()].filter((each) => each !== '').join('; '));
+    this.#listener(tenant, [...known.values()].filter((each) => each !== '').join('; '), known.get('launcher') ?? '');
   }
 
   /** Forgets a tenant that is gone. */

@@ -21,6 +21,8 @@ export type Observation = {
   readonly receipts: ReadonlyMap<Kind, Receipt>;
   /** What is wrong with the tenant's programs as the platform sees them; empty when nothing is. */
   readonly platformProblem: string;
+  /** The part of it that is about the launcher. */
+  readonly launcherProblem: string;
 };
 
 /** A tenant, and what was observed of it. */
@@ -35,7 +37,13 @@ export type TenantWatch = {
   stop(): void;
 };
 
-const nothingObserved: Observation = { session: '', lastSeen: 0, receipts: new Map(), platformProblem: '' };
+const nothingObserved: Observation = {
+  session: '',
+  lastSeen: 0,
+  receipts: new Map(),
+  platformProblem: '',
+  launcherProblem: '',
+};
 
 /** The tenants. */
 export class TenantDirectory {
@@ -172,7 +180,8 @@ async function* changesOf({ changed, bell }: Watcher, signal: AbortSignal): Asyn
 export function phaseOfEntry({ record, observed }: Entry): PhaseAndMessage {
   return phaseOf({
     deleting: record.deleting,
-    platformProblem: observed.platformProblem,
+    // How an agent ended that is here again is no longer so.
+    platformProblem: observed.session === '' ? observed.platformProblem : observed.launcherProblem,
     heard: observed.lastSeen > 0,
     connected: observed.session !== '',
     health: observed.health?.root,

@@ -3,11 +3,13 @@ import { type TestContext, test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
-import { ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
+import { ComponentState, ReceiptSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import { type Database, onEachDatabase } from '../store/testing.ts';
 import { phaseOfEntry } from './directory.ts';
 import { assemble } from './testing.ts';
+
+const { STARTING } = ComponentState;
 
 onEachDatabase((database: Database) => {
   const start = async (t: TestContext) => assemble(await database.store(t));
@@ -51,11 +53,17 @@ onEachDatabase((database: Database) => {
     const { keeper, platform, directory, addTenant } = await start(t);
     await addTenant('jente');
     keeper.start();
-    platform.troubled('jente', 'its agent exited with code 2');
+    platform.troubled('jente', 'its agent exited with code 2', '');
     assert.equal(phaseOfEntry(directory.get('jente')).message, 'its agent exited with code 2');
-    platform.troubled('jente', '');
+    directory.observe('jente', { session: 's1', lastSeen: 1 });
+    assert.equal(phaseOfEntry(directory.get('jente')).message, '', 'how an agent ended that is here again is over');
+    platform.troubled('jente', 'its launcher ended', 'its launcher ended');
+    directory.observe('jente', { health: create(HealthSchema, { root: { name: 'agent', state: STARTING } }) });
+    assert.equal(phaseOfEntry(directory.get('jente')).message, 'its launcher ended');
+    directory.observe('jente', { session: '', lastSeen: 0, health: undefined });
+    platform.troubled('jente', '', '');
     assert.equal(phaseOfEntry(directory.get('jente')).message, 'no agent has reported yet');
-    platform.troubled('noor', 'a tenant that was removed meanwhile is left alone');
+    platform.troubled('noor', 'a tenant that was removed meanwhile is left alone', '');
     await keeper.stop();
   });
 

@@ -51,7 +51,9 @@ export class TenantKeeper implements Part {
   /** Takes up every tenant where it was left. */
   start(): void {
     const { directory, platform, log } = this.#parts;
-    platform.onTrouble((tenant, line) => directory.observe(tenant, { platformProblem: line }));
+    platform.onTrouble((tenant, platformProblem, launcherProblem) =>
+      directory.observe(tenant, { platformProblem, launcherProblem }),
+    );
     for (const name of directory.names()) {
       if (directory.get(name).record.deleting) {
         this.remove(name).catch((err: unknown) => log.error({ err, tenant: name }, 'a delete could not be finished'));

@@ -50,9 +50,9 @@ export interface Platform {
   ): AsyncIterable<readonly string[]>;
   /**
    * Tells what is wrong with a tenant's programs: how one ended, how often in a row, when it is started again, and what it
-   * said last; and an empty line when nothing is wrong any more.
+   * said last; and an empty line when nothing is wrong any more. The launcher's part of it is told once more.
    */
-  onTrouble(listener: (tenant: string, line: string) => void): void;
+  onTrouble(listener: (tenant: string, line: string, ofLauncher: string) => void): void;
   /** Throws `failed_precondition` with what to wait for when the tenant has not got that far. */
   access(tenant: string): Promise<Access>;
 }

@@ -1,4 +1,5 @@
 /** The coordinator's inside for tests, on any store: everything real but the platform, the agents and the runtimes. */
+
 import { ManualClock } from '@opencrane/kit/clock.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { blamedLayer } from '../config/blamed-layer.ts';
@@ -6,6 +7,7 @@ import { SecretMask } from '../config/secret-mask.ts';
 import { EventLog } from '../events/event-log.ts';
 import { CoordinatorWitness } from '../fence/coordinator-witness.ts';
 import { GivenUpHoldings } from '../fence/given-up.ts';
+import type { TroubleListener } from '../local-platform/troubles.ts';
 import { TenantOffers } from '../offers/desired-state.ts';
 import type { RuntimeOfTenant } from '../offers/ports.ts';
 import { ReceiptStore } from '../receipts/receipt-store.ts';
@@ -29,9 +31,9 @@ class FakePlatform implements Platform {
   /** When set, removals wait for it. */
   holdRemove: Promise<void> | undefined;
   /** Tells trouble as a platform does. */
-  troubled: (tenant: string, line: string) => void = () => {};
+  troubled: TroubleListener = () => {};
 
-  onTrouble(listener: (tenant: string, line: string) => void): void {
+  onTrouble(listener: TroubleListener): void {
     this.troubled = listener;
   }
 

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { ReceiptLog } from '@opencrane/agent/stream/receipt-log.ts';
-import { ManualClock } from '@opencrane/kit/clock.ts';
+import { type Clock, ManualClock, systemClock } from '@opencrane/kit/clock.ts';
 import { digestOf } from '@opencrane/kit/digest.ts';
+import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import { awaitFact } from '@opencrane/kit/testing/await-fact.ts';
 import { HealthSchema } from '@opencrane/proto/opencrane/v1/agent_pb.ts';
 import { Kind, ProgressSchema, ReceiptSchema, ReceiptState } from '@opencrane/proto/opencrane/v1/common_pb.ts';
@@ -16,6 +17,13 @@ import { blob, blobDigest, configOffer, startPlane } from './fakes.ts';
 import { connected, makeLink, withLink } from './linked.ts';
 
 const quick = { everyMillis: 5 };
+
+/** Heartbeats come every 15 s. */
+const hundredfold: Clock = {
+  now: () => systemClock.now(),
+  monotonic: () => systemClock.monotonic() * 100,
+  sleep: (millis, signal) => systemClock.sleep(millis / 100, signal),
+};
 
 const applied = create(ReceiptSchema, {
   kind: Kind.CONFIG,
@@ -60,6 +68,28 @@ test('a receipt whose storing was cut off is sent again', () =>
     it.link.sendReceipt(applied);
     await awaitFact('the receipt is let go', () => it.receiptLog.pending().length === 0, quick);
     assert.equal(world.observer.receipts.length, 1);
+  }));
+
+test('receipts for which the database has no room cost no stream, and are stored in their order once there is', () =>
+  withLink(async ({ world, startLink }) => {
+    let tries = 0;
+    world.observer.beforeStoring = async () => {
+      tries += 1;
+      if (tries <= 5) throw new OpenCraneError('resource_exhausted', 'disk_full', 'writing: the disk is full');
+    };
+    const it = startLink({ clock: hundredfold });
+    await connected(it);
+    const ids = ['r1', 'r2', 'r3'];
+    for (const receiptId of ids) it.link.sendReceipt({ ...applied, receiptId });
+    await awaitFact('the receipts are let go', () => it.receiptLog.pending().length === 0, quick);
+    assert.deepEqual(
+      world.observer.receipts.map(({ receiptId }) => receiptId),
+      ids,
+    );
+    assert.deepEqual(
+      world.observer.log.filter((line) => line.includes('connected')),
+      ['connected jente'],
+    );
   }));
 
 test('health and progress are coalesced while there is no stream, and health is said again on a new one', () =>
