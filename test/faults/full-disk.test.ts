@@ -3,7 +3,7 @@
  * to: the same processes, nothing that was answered is lost, and status says in words what is the matter.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -39,6 +39,7 @@ after(async () => {
 type Row = {
   readonly reason: string;
   readonly home: (small: string) => Promise<string>;
+  readonly environment?: (small: string) => NodeJS.ProcessEnv;
   /** Whether the coordinator has its database on it, the tenant its state. */
   readonly coordinator: boolean;
   readonly tenant: boolean;
@@ -64,6 +65,18 @@ const rows: readonly Row[] = [
       return home;
     },
     coordinator: true,
+    tenant: false,
+  },
+  {
+    reason: 'only the buckets',
+    async home(small) {
+      mkdirSync(join(small, 'b', 'jente'), { recursive: true });
+      const home = await seededHome();
+      mkdirSync(join(home, 'tenants'));
+      return home;
+    },
+    environment: (small) => ({ OPENCRANE_BUCKETS: join(small, 'b', '{tenant}') }),
+    coordinator: false,
     tenant: false,
   },
 ];
@@ -122,7 +135,8 @@ for (const row of rows) {
   }, async (t) => {
     const small = disk as SmallDisk; // not a skip
     const home = await row.home(small.folder);
-    let coordinator = await startCoordinator(home, { OPENCRANE_LEASE_TTL_MS: '6000' });
+    const environment = { OPENCRANE_LEASE_TTL_MS: '6000', ...row.environment?.(small.folder) };
+    let coordinator = await startCoordinator(home, environment);
     t.after(async () => {
       small.free();
       await coordinator.stop();
@@ -178,7 +192,7 @@ for (const row of rows) {
 
     await killEverything(home);
     loseDisk(home, 'jente');
-    coordinator = await startCoordinator(home, { OPENCRANE_LEASE_TTL_MS: '6000' });
+    coordinator = await startCoordinator(home, environment);
     await awaitTenant(coordinator.clients, 'jente', 'serving on an empty disk', serves);
     const text = await signedIn(coordinator.clients, 'jente', (gateway) => conversation(gateway));
     const there = new Set([...text.matchAll(/number (\d+)\./g)].map((match) => Number(match[1])));
