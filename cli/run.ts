@@ -1,6 +1,7 @@
 /** Runs what was typed and comes to an exit code. */
 import type { Clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, exitCodes, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { forTerminal, linesForTerminal } from '@opencrane/kit/terminal-text.ts';
 import { CommanderError } from 'commander';
 import type { Command, Context, RawInput } from './command.ts';
 import { commands } from './commands/all.ts';
@@ -10,7 +11,6 @@ import type { Clients } from './connection/clients.ts';
 import type { Interrupts } from './interrupts.ts';
 import { Output, type Sink } from './output/output.ts';
 import { printError } from './output/print-error.ts';
-import { forTerminal, linesForTerminal } from './output/terminal-text.ts';
 
 /** What the program stands in. */
 export type World = {

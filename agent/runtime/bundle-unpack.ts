@@ -1,8 +1,8 @@
 /** Runs `unpack-main.ts` and understands what it says. */
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { linesOf } from '@opencrane/kit/lines.ts';
 import { z } from 'zod';
 
 const line = z.union([
@@ -26,24 +26,39 @@ export async function unpackBundle(
   const child = spawn(process.execPath, [main, bundle, folder], { stdio: ['pipe', 'pipe', 'pipe'] });
   const kill = () => child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
-  let [last, words]: [UnpackLine | undefined, string] = [undefined, ''];
+  let words = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-2000);
   });
   child.stdin.on('error', () => {}); // it ended before we did
-  createInterface({ input: child.stdout }).on('line', (text) => {
-    last = line.parse(JSON.parse(text));
-    if ('doneBytes' in last) progress(last.doneBytes);
+  const ended = new Promise<string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, killedBy) => resolve(killedBy ?? `code ${code}`));
   });
   try {
-    const how = await new Promise<string>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code, killedBy) => resolve(killedBy ?? `code ${code}`));
-    });
+    const [how, last] = await Promise.all([ended, lastLine(child.stdout, progress)]);
     signal.throwIfAborted();
     conclude(last, how, words);
   } finally {
     signal.removeEventListener('abort', kill);
+  }
+}
+
+/** The last line; undefined when that is no line of `unpack-main.ts`, as when it was killed while it wrote. */
+async function lastLine(stdout: AsyncIterable<Buffer>, progress: (doneBytes: number) => void) {
+  let last: UnpackLine | undefined;
+  for await (const text of linesOf(stdout)) {
+    last = parseLine(text);
+    if (last !== undefined && 'doneBytes' in last) progress(last.doneBytes);
+  }
+  return last;
+}
+
+function parseLine(text: string): UnpackLine | undefined {
+  try {
+    return line.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }
 

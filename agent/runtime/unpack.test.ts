@@ -6,6 +6,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { encodeFrameHeader } from '@opencrane/kit/bundle-format.ts';
 import { digestOf } from '@opencrane/kit/digest.ts';
 import fc from 'fast-check';
+import { unpackBundle } from './bundle-unpack.ts';
 import { bundleOf, type TestEntry, tarOf, temporaryFolder } from './testing.ts';
 import { type UnpackLimits, unpackLimits, unpackTree } from './unpack-tree.ts';
 
@@ -111,6 +112,13 @@ const broken: readonly { reason: string; bundle: Buffer }[] = [
 for (const { reason, bundle } of broken) {
   test(`broken: ${reason}`, () => assert.rejects(unpack(bundle), { code: 'data_loss' }));
 }
+
+test('what is wrong comes through from the program that unpacks, whatever characters are in it', async () => {
+  const file = join(folder.path, '0.bundle');
+  await writeFile(file, bundleOf(tarOf([{ path: '../a\u2028b', content: 'x' }])));
+  const unpacking = unpackBundle(file, join(folder.path, '0'), () => {}, new AbortController().signal);
+  await assert.rejects(unpacking, { code: 'data_loss', message: /a\u2028b/ });
+});
 
 test('no change of one byte goes unnoticed: it is refused, or the digest differs (which is checked before)', async () => {
   await fc.assert(

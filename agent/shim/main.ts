@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { personsOwn } from '@opencrane/kit/environment.ts';
 import { exitCodeOf, OpenCraneError, toOpenCraneError } from '@opencrane/kit/errors.ts';
+import { linesForTerminal } from '@opencrane/kit/terminal-text.ts';
 import { type TenantFolders, tenantFolders } from '../folders.ts';
 import { readStartRecord } from '../launcher/start-record.ts';
 import { nodeFlags, openclawEntry } from '../openclaw/environment.ts';
@@ -57,6 +58,6 @@ try {
   process.exitCode = await main();
 } catch (cause) {
   const error = toOpenCraneError(cause, 'running openclaw');
-  process.stderr.write(`openclaw: ${error.message}\n${error.mend && `${error.mend}\n`}`);
+  process.stderr.write(linesForTerminal(`openclaw: ${error.message}\n${error.mend && `${error.mend}\n`}`));
   process.exitCode = exitCodeOf(error);
 }

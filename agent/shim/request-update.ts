@@ -1,5 +1,6 @@
 /** Asks the tenant's agent for an update, through the launcher, and shows what comes back. */
 import { exitCodes } from '@opencrane/kit/errors.ts';
+import { forTerminal, linesForTerminal } from '@opencrane/kit/terminal-text.ts';
 import type { TenantFolders } from '../folders.ts';
 import { LauncherClient } from '../launcher/client.ts';
 import { ProgressLines } from './progress-lines.ts';
@@ -13,10 +14,10 @@ export async function requestUpdate(folders: TenantFolders, version: string): Pr
   try {
     for await (const answer of launcher.update(version, leave.signal)) {
       const line = answer.progress && lines.next(answer.progress);
-      if (line !== undefined) process.stdout.write(`${line}\n`);
+      if (line !== undefined) process.stdout.write(`${forTerminal(line)}\n`);
       if (!answer.finished) continue;
       const stream = answer.exitCode === exitCodes.ok ? process.stdout : process.stderr;
-      if (answer.message) stream.write(`${answer.message}\n`);
+      if (answer.message) stream.write(`${linesForTerminal(answer.message)}\n`);
       return answer.exitCode;
     }
   } catch (cause) {

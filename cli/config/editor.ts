@@ -7,6 +7,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { personsOwn } from '@opencrane/kit/environment.ts';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
 import { parseJsonExactly } from '@opencrane/kit/exact-json.ts';
+import { jsonForTerminal } from '@opencrane/kit/terminal-text.ts';
 import { z } from 'zod';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -29,7 +30,7 @@ export async function editDocument(document: JsonObject, environment: Environmen
   const folder = await mkdtemp(join(tmpdir(), 'opencrane-edit-'));
   const file = join(folder, 'layer.json');
   const discard = () => rm(folder, { recursive: true, force: true });
-  await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
+  await writeFile(file, `${jsonForTerminal(document, 2)}\n`, { mode: 0o600 });
   try {
     await runEditor(file, environment);
   } catch (cause) {

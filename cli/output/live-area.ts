@@ -1,6 +1,7 @@
 /** The last lines of a terminal, drawn again and again in the same place. */
+
+import { forTerminal, plainText } from '@opencrane/kit/terminal-text.ts';
 import { widthOf } from './table.ts';
-import { forTerminal, plainText } from './terminal-text.ts';
 
 const CLEAR_TO_END = '\u001b[0J';
 

@@ -1,8 +1,8 @@
 /** Where a command writes: for people in a terminal, for people through a pipe, or for programs as JSON. */
 import type { JsonValue } from '@bufbuild/protobuf';
+import { forTerminal, jsonForTerminal, type Style, styled } from '@opencrane/kit/terminal-text.ts';
 import { LiveArea } from './live-area.ts';
 import { renderTable, type TableCell } from './table.ts';
-import { forTerminal, type Style, styled } from './terminal-text.ts';
 
 /** What is written to; process.stdout is one. */
 export interface Sink {
@@ -63,17 +63,17 @@ export class Output {
 
   /** The one document of a command, for programs. */
   document(value: JsonValue): void {
-    if (this.json) this.#out.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (this.json) this.#out.write(`${jsonForTerminal(value, 2)}\n`);
   }
 
   /** The error of a command, for programs: one line beside the result. */
   errorDocument(value: JsonValue): void {
-    if (this.json) this.#errors.write(`${JSON.stringify(value)}\n`);
+    if (this.json) this.#errors.write(`${jsonForTerminal(value)}\n`);
   }
 
   /** One of many documents of a command, for programs. */
   jsonLine(value: JsonValue): void {
-    if (this.json) this.#out.write(`${JSON.stringify(value)}\n`);
+    if (this.json) this.#out.write(`${jsonForTerminal(value)}\n`);
   }
 
   /** Bytes as they are; resolves when there is room for more, and rejects when the signal fires before that. */

@@ -1,5 +1,5 @@
 /** Tables as text. */
-import { plainText } from './terminal-text.ts';
+import { plainText } from '@opencrane/kit/terminal-text.ts';
 
 /** A cell; numbers stand to the right. */
 export type TableCell = string | number | bigint;

@@ -1,5 +1,6 @@
 /** Everything that is known of a tenant, as lines. */
 import { enumName } from '@opencrane/kit/enum-name.ts';
+import type { Style } from '@opencrane/kit/terminal-text.ts';
 import {
   type Component,
   ComponentState,
@@ -8,7 +9,6 @@ import {
 } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { type KindStatus, Retention, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import type { Output } from '../output/output.ts';
-import type { Style } from '../output/terminal-text.ts';
 import { formatAgo, formatTime } from '../output/units.ts';
 import { outcomeOf } from '../receipts/outcome.ts';
 import { effectOf, refusalOf } from '../receipts/report-outcomes.ts';

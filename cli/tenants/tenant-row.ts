@@ -1,10 +1,10 @@
 /** A tenant as a row of a table. */
 import { enumName } from '@opencrane/kit/enum-name.ts';
+import type { Style } from '@opencrane/kit/terminal-text.ts';
 import { Kind } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { Phase, PhaseSchema, type Tenant } from '@opencrane/proto/opencrane/v1/tenant_pb.ts';
 import type { Output } from '../output/output.ts';
 import type { TableCell } from '../output/table.ts';
-import type { Style } from '../output/terminal-text.ts';
 import { isReady } from './readiness.ts';
 
 /** The titles of `tenantRow`. */

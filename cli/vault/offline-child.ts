@@ -3,9 +3,9 @@
  * at their data with nothing of OpenCrane running; only paths and addresses are in its arguments, never the key.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { messageOf, OpenCraneError } from '@opencrane/kit/errors.ts';
+import { linesOf } from '@opencrane/kit/lines.ts';
 import type { Context } from '../command.ts';
 import type { Heard } from '../progress/steps.ts';
 import { type OfflineWord, readOfflineWord } from './offline-words.ts';
@@ -71,7 +71,7 @@ function wordsOf({ stdout, stdio }: ChildProcess, put: PutPiece | undefined): Re
 /** Passes progress on and resolves with the last word. */
 async function listen(words: Readable, heard: (progress: Heard) => void): Promise<OfflineWord | undefined> {
   let last: OfflineWord | undefined;
-  for await (const line of createInterface({ input: words })) {
+  for await (const line of linesOf(words)) {
     if (line.trim() === '') continue;
     const word = readOfflineWord(line);
     if (word.kind === 'progress') heard(word.progress);

@@ -15,6 +15,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { systemClock as clock } from '@opencrane/kit/clock.ts';
 import { exitCodeOf, exitCodes, toOpenCraneError } from '@opencrane/kit/errors.ts';
 import { createLogger } from '@opencrane/kit/logging.ts';
+import { linesForTerminal } from '@opencrane/kit/terminal-text.ts';
 import { ProgressSchema } from '@opencrane/proto/opencrane/v1/common_pb.ts';
 import { objectAt } from '../../bucket/layout.ts';
 import { openBucket } from '../../bucket/open-bucket.ts';
@@ -79,6 +80,6 @@ try {
   process.exitCode = await main(words, wordsTo(isArchiveOnStandardOutput(words)), stop.signal);
 } catch (thrown) {
   const error = toOpenCraneError(thrown, 'starting');
-  process.stderr.write(`vault: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}\n`);
+  process.stderr.write(linesForTerminal(`vault: ${error.message}${error.mend && `\n  to mend it: ${error.mend}`}\n`));
   process.exitCode = exitCodeOf(error);
 }

@@ -1,11 +1,11 @@
 /** `opencrane vault diff`. */
 import { toJson } from '@bufbuild/protobuf';
 import { exitCodes } from '@opencrane/kit/errors.ts';
+import type { Style } from '@opencrane/kit/terminal-text.ts';
 import { type EntryDifference, SnapshotDifferenceSchema } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import type { Output } from '../../output/output.ts';
-import type { Style } from '../../output/terminal-text.ts';
 import { formatBytes } from '../../output/units.ts';
 import { choiceSchema } from '../../vault/choice.ts';
 import { openVault } from '../../vault/open-vault.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
+import { forTerminal, plainText, styled } from '@opencrane/kit/terminal-text.ts';
 import fc from 'fast-check';
 import { Output } from './output.ts';
 import { printError } from './print-error.ts';
-import { forTerminal, plainText, styled } from './terminal-text.ts';
 
 const rows = [
   { reason: 'clearing the screen', text: '\u001b[2J\u001b[H', shown: '\\x1b[2J\\x1b[H' },

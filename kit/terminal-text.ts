@@ -28,11 +28,12 @@ const marks = new RegExp(`${MARK}(\\d{1,2})${MARK_END}`, 'u');
 
 /**
  * What a terminal, or an eye, takes for something else than a character: C0 and C1 controls with line breaks and DEL, bidi
- * controls, separators of lines and paragraphs, invisible and tag characters, halves of surrogate pairs, noncharacters.
+ * controls, separators of lines and paragraphs, letters and blanks that are not seen, tag characters, halves of surrogate
+ * pairs, noncharacters. Variation selectors of emoji stay.
  */
 const control =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it is about
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]|\u034f|\p{Surrogate}|\p{Noncharacter_Code_Point}/gu;
 
 /** Text in a style. It may be put into a line; `forTerminal` makes the sequences of it. */
 export function styled(style: Style, text: string): string {
@@ -60,6 +61,21 @@ export function plainText(line: string): string {
 /** Text of several lines, whose breaks are ours: each of its lines escaped. */
 export function linesForTerminal(text: string): string {
   return text.split('\n').map(forTerminal).join('\n');
+}
+
+/**
+ * A value as JSON that may be read in a terminal, too: what `JSON.stringify` leaves of the above is written as `\\u009b`,
+ * which any parser reads as the same value.
+ */
+export function jsonForTerminal(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(control, (character) =>
+    // The line breaks are those of the layout; within values JSON has escaped them.
+    character === '\n' ? character : [...unitsOf(character)].map((unit) => `\\u${unit}`).join(''),
+  );
+}
+
+function* unitsOf(text: string): Iterable<string> {
+  for (let at = 0; at < text.length; at += 1) yield text.charCodeAt(at).toString(16).padStart(4, '0');
 }
 
 function escaped(text: string): string {
