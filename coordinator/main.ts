@@ -141,7 +141,7 @@ async function start(settings: CoordinatorSettings, lifecycle: Lifecycle, log: L
     { what: 'events', keptMillis: settings.eventsKeptMillis, prune: events.prune.bind(events) },
     { what: 'receipts', keptMillis: settings.receiptsKeptMillis, prune: receipts.prune.bind(receipts) },
   ];
-  await lifecycle.start(new RetentionLoop({ retained, clock, log }));
+  await lifecycle.start(new RetentionLoop({ retained, newestAt: events.newestAt.bind(events), clock, log }));
   const commits = new GroupCommit(store);
   await lifecycle.start({ name: 'group commit', stop: () => commits.idle() });
   const observer = agentObserver({

@@ -12,7 +12,13 @@ export type ObjectName = string & { readonly __brand: 'ObjectName' };
 export type Generation = string & { readonly __brand: 'Generation' };
 
 /** An object without its content. */
-export type ObjectInfo = { readonly name: ObjectName; readonly bytes: number; readonly generation: Generation };
+export type ObjectInfo = {
+  readonly name: ObjectName;
+  readonly bytes: number;
+  readonly generation: Generation;
+  /** When it was written, by the clock of the bucket's own server; a folder has none but this machine's. */
+  readonly serverMillis?: number;
+};
 
 /** What is written: bytes in memory, or pieces as they come (a bundle, a large pack). */
 export type Body = Uint8Array | AsyncIterable<Uint8Array>;

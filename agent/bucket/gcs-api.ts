@@ -20,6 +20,8 @@ export type GcsObject = {
   readonly md5: string | undefined;
   /** Which call of an agent wrote it. */
   readonly writing: string | undefined;
+  /** When this generation was written, by Google's clocks. */
+  readonly createdMillis: number | undefined;
 };
 
 /** What is to be written, over the object of that generation; 0: over none. */
@@ -52,7 +54,7 @@ export type Page = { readonly objects: readonly GcsObject[]; readonly next: stri
 const WRITING = 'opencrane-writing';
 
 /** What we read of an object; the rest would cost bytes. */
-const FIELDS = 'name,size,generation,md5Hash,metadata';
+const FIELDS = 'name,size,generation,md5Hash,metadata,timeCreated';
 
 const digits = z.string().regex(/^\d+$/);
 
@@ -63,6 +65,7 @@ const objectSchema = z
     generation: digits,
     md5Hash: z.string().optional(),
     metadata: z.record(z.string(), z.string()).optional(),
+    timeCreated: z.string().transform(Date.parse).pipe(z.int()).optional().catch(undefined),
   })
   .transform(
     (object): GcsObject => ({
@@ -71,6 +74,7 @@ const objectSchema = z
       generation: object.generation as Generation, // checked by the schema; GCS's own are decimal numbers
       md5: object.md5Hash,
       writing: object.metadata?.[WRITING],
+      createdMillis: object.timeCreated,
     }),
   );
 

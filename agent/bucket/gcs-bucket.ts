@@ -93,7 +93,7 @@ export class GcsBucket implements ErasableBucket {
   info(name: ObjectName, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
     return this.#call('looking at', name, signal, async (doing) => {
       const found = await this.#trying(signal, () => this.#look(doing, name, signal));
-      return found && { name, bytes: found.bytes, generation: found.generation };
+      return found && infoOf(name, found);
     });
   }
 
@@ -104,8 +104,8 @@ export class GcsBucket implements ErasableBucket {
       const page = await underSignal(doing, signal, () =>
         this.#trying(signal, () => this.#api.page(doing, { prefix, after }, signal)),
       );
-      for (const { name, bytes, generation } of page.objects) {
-        if (isObjectName(name)) yield { name, bytes, generation }; // others are a person's own
+      for (const object of page.objects) {
+        if (isObjectName(object.name)) yield infoOf(object.name, object); // others are a person's own
       }
       after = page.next;
     } while (after !== undefined);
@@ -248,6 +248,10 @@ async function inParallel<T>(width: number, items: readonly T[], work: (item: T)
   };
   const ended = await Promise.allSettled(Array.from({ length: width }, worker));
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
+}
+
+function infoOf(name: ObjectName, { bytes, generation, createdMillis }: GcsObject): ObjectInfo {
+  return { name, bytes, generation, ...(createdMillis !== undefined && { serverMillis: createdMillis }) };
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

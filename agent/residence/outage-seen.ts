@@ -11,6 +11,6 @@ export function outageSeen(
   return {
     sinceAt: now - outage.lastedMillis,
     untilAt: now + outage.leftMillis,
-    newestAgeMillis: newestAt === undefined ? undefined : now - newestAt,
+    newestAgeMillis: newestAt === undefined ? undefined : Math.max(0, now - newestAt), // one of the two clocks may be wrong
   };
 }

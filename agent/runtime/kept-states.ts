@@ -27,7 +27,10 @@ export type KeptState = z.infer<typeof schema>;
 
 /** Where states are stored: the tenant's vault. */
 export interface StateArchive {
-  /** Stores the state, which nobody writes, as it is now; the name under which it is brought back. */
+  /**
+   * Stores the state, which nobody writes, as it is now; the name under which it is brought back. Names sort in the order in which
+   * states were stored.
+   */
   store(signal: AbortSignal): Promise<string>;
   /** Brings what was stored, or what lies below `path` in it, into a folder that is not there yet. It is whole or absent. */
   bring(stored: string, target: string, path: string | undefined, signal: AbortSignal): Promise<void>;
@@ -61,7 +64,7 @@ export class KeptStates {
   /** Every one, newest first. */
   async list(): Promise<KeptState[]> {
     const records = await Promise.all((await this.#ids()).map((id) => this.#read(id)));
-    return records.flatMap((record) => record ?? []).sort((a, b) => b.atMillis - a.atMillis);
+    return records.flatMap((record) => record ?? []).sort(newestFirst);
   }
 
   /** Stores a state that nobody writes. Done before under this id: nothing to do, the state may have been written since. */
@@ -159,6 +162,12 @@ export async function replaceFolder(folder: string, bring: (target: string) => P
 export async function undoCutOff(folder: string): Promise<void> {
   const aside = `${folder}.aside`;
   if (!(await exists(folder)) && (await exists(aside))) await rename(aside, folder);
+}
+
+/** In the order of storing: a clock may have been wrong for one. Two of one name are one state. */
+function newestFirst(one: KeptState, other: KeptState): number {
+  if (one.stored === other.stored) return other.atMillis - one.atMillis;
+  return one.stored < other.stored ? 1 : -1;
 }
 
 async function exists(path: string): Promise<boolean> {

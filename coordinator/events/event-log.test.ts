@@ -77,6 +77,7 @@ onEachDatabase((database) => {
     for (const message of ['one', 'two', 'three']) await happen(store, log, 'jente', message);
     clock.advance(1_000);
     await happen(store, log, 'jente', 'four');
+    assert.equal(await log.newestAt(), clock.now());
     assert.equal(await log.prune(1_000, 500), 0, 'from before that time, not at it');
     assert.equal(await log.prune(2_000, 2), 2);
     const { signal } = new AbortController();

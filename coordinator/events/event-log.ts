@@ -61,6 +61,17 @@ export class EventLog {
     await change.db.deleteFrom('events').where('tenant', '=', tenant).execute();
   }
 
+  /** When the newest event was recorded; undefined when there is none. */
+  async newestAt(): Promise<number | undefined> {
+    const newest = await this.#store.db
+      .selectFrom('events')
+      .select('at')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return newest && Number(newest.at);
+  }
+
   /** Removes the oldest events from before a time, at most so many; resolves with how many that were. */
   async prune(before: number, most: number): Promise<number> {
     return this.#store.transaction(async ({ db }) => {

@@ -16,7 +16,13 @@ export type Retained = {
 };
 
 /** What the loop takes. */
-export type RetentionParts = { readonly retained: readonly Retained[]; readonly clock: Clock; readonly log: Logger };
+export type RetentionParts = {
+  readonly retained: readonly Retained[];
+  /** When the newest event was recorded, by the clock of then; undefined when there is none. */
+  readonly newestAt: () => Promise<number | undefined>;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
 
 const EVERY_MILLIS = 3_600_000;
 
@@ -25,6 +31,21 @@ const BATCH = 500;
 
 /** Between two batches: with it a million rows take some four minutes, and writers have most of the time. */
 const PAUSE_MILLIS = 100;
+
+/** A clock may have gone on by so much, and no more, since the newest event before this start. */
+const DAY = 24 * 3_600_000;
+
+/**
+ * The time by which things are old. A clock that is ahead makes everything old at once; what it looks like is a coordinator that
+ * was off for long. Such time does not count until the next start: then what was kept meanwhile is of that time, too.
+ */
+export function certainTime(
+  nowMillis: number,
+  atStart: { readonly newestAt: number | undefined; readonly sinceMillis: number },
+): number {
+  const { newestAt, sinceMillis } = atStart;
+  return newestAt === undefined ? nowMillis : Math.min(nowMillis, newestAt + DAY + sinceMillis);
+}
 
 /** The loop. */
 export class RetentionLoop implements Part {
@@ -47,16 +68,25 @@ export class RetentionLoop implements Part {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { retained, clock } = this.#parts;
+    const { retained, newestAt, clock, log } = this.#parts;
+    const started = clock.monotonic();
+    let newest: { readonly at: number | undefined } | undefined;
     while (!signal.aborted) {
-      for (const one of retained) await this.#prune(one, signal);
+      try {
+        newest ??= { at: await newestAt() };
+        const atStart = { newestAt: newest.at, sinceMillis: clock.monotonic() - started };
+        const now = certainTime(clock.now(), atStart);
+        for (const one of retained) await this.#prune(one, now, signal);
+      } catch (err) {
+        log.warn({ err }, 'what is old is not known; it is tried again in an hour');
+      }
       await clock.sleep(EVERY_MILLIS, signal).catch(() => {});
     }
   }
 
-  async #prune({ what, keptMillis, prune }: Retained, signal: AbortSignal): Promise<void> {
+  async #prune({ what, keptMillis, prune }: Retained, now: number, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
-    const before = clock.now() - keptMillis;
+    const before = now - keptMillis;
     let removed = 0;
     try {
       for (let full = true; full && !signal.aborted; ) {

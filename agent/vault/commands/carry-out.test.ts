@@ -19,7 +19,7 @@ for (const content of ['one', 'two', 'three']) {
   history.write('other', content);
   await history.snapshot(content === 'two' ? 'upgrade' : 'change');
 }
-const times = history.taken.map(({ ref }) => BigInt(ref.takenAtMillis));
+const times = history.taken.map(({ ref }) => BigInt(ref.clockMillis));
 
 type Command = NonNullable<MessageInitShape<typeof VaultCommandSchema>['command']>;
 type Case = Exclude<VaultResult['result']['case'], undefined>;

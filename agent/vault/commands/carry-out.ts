@@ -29,6 +29,7 @@ import { openExport } from '../export/export.ts';
 import { readHead } from '../format/head.ts';
 import { manifestRef } from '../format/object-ids.ts';
 import { listSnapshots } from '../history/find-snapshot.ts';
+import { doubtInWords } from '../prune/lived-ages.ts';
 import { parseRetention } from '../prune/retention.ts';
 import { verify } from '../verify/verify.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
@@ -77,20 +78,20 @@ export async function carryOutVaultCommand(
 
 async function list(
   { limit, beforeSequence }: ListSnapshots,
-  { vault, live }: VaultCommandPorts,
+  { vault, live, clock }: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotList> {
   const before = beforeSequence > 0n ? Number(beforeSequence) : Number.POSITIVE_INFINITY;
   const snapshots = (await listSnapshots(vault, signal)).filter(({ sequence }) => sequence < before);
   const page = snapshots.slice(-(limit || PAGE)).reverse();
-  const described = await describeSnapshots(vault, page, signal);
+  const described = await describeSnapshots({ vault, clock }, page, signal);
   const missing = beforeSequence > 0n ? [] : await notStored(vault, snapshots.at(-1), live?.unread(), signal);
   return create(SnapshotListSchema, { snapshots: described, more: snapshots.length > page.length, notStored: missing });
 }
 
 async function take(
   { acceptLoss }: TakeSnapshot,
-  { vault, live }: VaultCommandPorts,
+  { vault, live, clock }: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotTaken> {
   if (!live) {
@@ -100,17 +101,17 @@ async function take(
   }
   const taken = await live.takeSnapshot(acceptLoss ? 'accept' : 'request', signal);
   const ref = taken ? manifestRef(taken.manifest) : (await readHead(vault, signal))?.newest;
-  const snapshot = ref && { snapshot: await describeSnapshot(vault, ref, signal) };
+  const snapshot = ref && { snapshot: await describeSnapshot({ vault, clock }, ref, signal) };
   return create(SnapshotTakenSchema, { ...snapshot, unchanged: taken === undefined });
 }
 
 async function verifySnapshots(
   { snapshot }: VerifySnapshot,
-  { vault, pruner, report }: VaultCommandPorts,
+  { vault, pruner, report, clock }: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotVerified> {
   const { snapshots, bytes, damaged, newestWhole } = await pruner.reading(async () => {
-    const chosen = snapshot && (await chooseSnapshot(vault, snapshot, signal));
+    const chosen = snapshot && (await chooseSnapshot({ vault, clock }, snapshot, signal));
     return verify(vault, chosen, report, signal);
   });
   return create(SnapshotVerifiedSchema, {
@@ -121,7 +122,7 @@ async function verifySnapshots(
       sequences: one.sequences.slice(-MOST_SEQUENCES).map(BigInt),
     })),
     more: damaged.length > MOST_DAMAGED,
-    ...(newestWhole && { newestWhole: await describeSnapshot(vault, newestWhole, signal) }),
+    ...(newestWhole && { newestWhole: await describeSnapshot({ vault, clock }, newestWhole, signal) }),
   });
 }
 
@@ -141,20 +142,22 @@ async function prune(
     objects: BigInt(pruned.objects),
     bytes: BigInt(pruned.bytes),
     keptSnapshots: BigInt(pruned.keptSnapshots),
+    notes: doubtInWords(pruned.doubtedMillis),
   });
 }
 
 async function compare(
   { from, to }: CompareSnapshots,
-  { vault, pruner }: VaultCommandPorts,
+  { vault, pruner, clock }: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotDifference> {
+  const at = { vault, clock };
   return pruner.reading(async () => {
-    const [older, newer] = [await chooseSnapshot(vault, from, signal), await chooseSnapshot(vault, to, signal)];
+    const [older, newer] = [await chooseSnapshot(at, from, signal), await chooseSnapshot(at, to, signal)];
     const { entries, more } = await compareSnapshots(vault, older, newer, MOST_DIFFERENCES, signal);
     return create(SnapshotDifferenceSchema, {
-      from: await describeSnapshot(vault, older, signal),
-      to: await describeSnapshot(vault, newer, signal),
+      from: await describeSnapshot(at, older, signal),
+      to: await describeSnapshot(at, newer, signal),
       entries: entries.map(({ path, change, fromBytes, toBytes }) => ({
         path: path.toWellFormed(), // protobuf has no other texts
         change,
@@ -173,13 +176,13 @@ async function exportFiles(
 ): Promise<FilesExported> {
   const { vault, pruner, scratchFolder, newId, report, sendArchive } = ports;
   return pruner.reading(async () => {
-    const snapshot = await chooseSnapshot(vault, choice, signal);
+    const snapshot = await chooseSnapshot(ports, choice, signal);
     const onProgress = (done: number, total: number) => report('export', 'sending the archive', done, total);
     const request = { snapshot, path: path.replace(/\/+$/, '') };
     const archive = await openExport(vault, request, { scratchFolder, newId, onProgress }, signal);
     await sendArchive(archive.pieces);
     return create(FilesExportedSchema, {
-      snapshot: await describeSnapshot(vault, snapshot, signal),
+      snapshot: await describeSnapshot(ports, snapshot, signal),
       files: BigInt(archive.files),
       bytes: BigInt(archive.bytes),
     });

@@ -1,13 +1,17 @@
 /** The snapshot that a command means. */
+import type { Clock } from '@opencrane/kit/clock.ts';
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { SnapshotChoice } from '@opencrane/proto/opencrane/v1/vault_pb.ts';
 import { listManifests, type ManifestRef } from '../format/object-ids.ts';
 import { findSnapshot, listSnapshots } from '../history/find-snapshot.ts';
 import type { Vault } from '../vault.ts';
 
+/** What choosing takes. */
+export type ChoosePorts = { readonly vault: Vault; readonly clock: Pick<Clock, 'now'> };
+
 /** Finds it; throws `not_found` when there is none. */
 export async function chooseSnapshot(
-  vault: Vault,
+  { vault, clock }: ChoosePorts,
   choice: SnapshotChoice | undefined,
   signal: AbortSignal,
 ): Promise<ManifestRef> {
@@ -16,7 +20,10 @@ export async function chooseSnapshot(
     case 'newest':
       return (await findSnapshot(vault, { by: 'newest' }, signal)) ?? none();
     case 'atMillis':
-      return (await findSnapshot(vault, { by: 'time', millis: Number(picked.value) }, signal)) ?? none();
+      return (
+        (await findSnapshot(vault, { by: 'time', millis: Number(picked.value), nowMillis: clock.now() }, signal)) ??
+        none()
+      );
     case 'sequence':
       return bySequence(vault, Number(picked.value), signal);
     case undefined:

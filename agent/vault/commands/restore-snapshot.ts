@@ -20,7 +20,7 @@ export async function restoreSnapshot(
   ports: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotRestored> {
-  const choose = () => chooseSnapshot(ports.vault, choice, signal);
+  const choose = () => chooseSnapshot(ports, choice, signal);
   const inside = path.replace(/\/+$/, '');
   return into === '' ? inPlace(choose, inside, ports, signal) : beside(choose, inside, into, ports, signal);
 }
@@ -33,18 +33,18 @@ async function inPlace(
   ports: VaultCommandPorts,
   signal: AbortSignal,
 ): Promise<SnapshotRestored> {
-  const { vault, live } = ports;
+  const { live } = ports;
   if (!live) throw noState();
   const restored = await restoreInPlace(choose, path, live, ports, signal);
   const { snapshot, before, files, bytes, notes, downtimeMillis } = restored;
   return create(SnapshotRestoredSchema, {
-    snapshot: await describeSnapshot(vault, snapshot, signal),
+    snapshot: await describeSnapshot(ports, snapshot, signal),
     folder: live.folder,
     files: BigInt(files),
     bytes: BigInt(bytes),
     notes: [...notes],
     downtimeMillis: BigInt(Math.round(downtimeMillis)),
-    ...(before && { before: await describeSnapshot(vault, before, signal) }),
+    ...(before && { before: await describeSnapshot(ports, before, signal) }),
   });
 }
 
@@ -63,7 +63,7 @@ async function beside(
     const request = { snapshot, target, ...(path === '' ? {} : { path }) };
     const { files, bytes, notes } = await restore(vault, request, { clock, onStep, onProgress }, signal);
     return create(SnapshotRestoredSchema, {
-      snapshot: await describeSnapshot(vault, snapshot, signal),
+      snapshot: await describeSnapshot({ vault, clock }, snapshot, signal),
       folder: target,
       files: BigInt(files),
       bytes: BigInt(bytes),

@@ -16,7 +16,7 @@ function newVault(): Vault & { readonly bucket: MemoryBucket } {
 
 /** Writes a manifest of that number. */
 async function manifest(vault: Vault & { readonly bucket: MemoryBucket }, sequence: number): Promise<ManifestRef> {
-  const ref = newManifestRef({ sequence, depth: 0, takenAtMillis: sequence }, vault.random);
+  const ref = newManifestRef({ sequence, depth: 0, clockMillis: sequence }, vault.random);
   const summary: Summary = {
     ...{ sequence, depth: 0, parent: null, base: null, takenAtMillis: sequence, epoch: 1, reason: 'change' },
     ...{ openclawVersion: null, files: 0, bytes: 0, changedBytes: 0, packedBytes: 0 },
@@ -148,7 +148,7 @@ test('the head is pointed at nothing that is missing, and by nobody whose epoch 
   const vault = newVault();
   const first = await manifest(vault, 1);
   await moveHead(vault, await adoptHead(vault, 3), first);
-  const none = newManifestRef({ sequence: 9, depth: 0, takenAtMillis: 9 }, vault.random);
+  const none = newManifestRef({ sequence: 9, depth: 0, clockMillis: 9 }, vault.random);
   await assert.rejects(pointHeadAt(vault, none, 3), { reason: 'object_missing', field: none.name });
   await assert.rejects(pointHeadAt(vault, first, 2), { reason: 'head_taken' });
   assert.equal((await readHead(vault))?.epoch, 3);

@@ -9,8 +9,8 @@ import { createManifest, readManifest, readPacks, readSummary, type Summary, sea
 import { type PackRow, parseRow, type TreeRow } from './manifest-body.ts';
 import { manifestRef, newManifestRef } from './object-ids.ts';
 
-const ref = newManifestRef({ sequence: 7, depth: 3, takenAtMillis: 1_764_025_812_345 }, seededRandom('ref'));
-const parent = newManifestRef({ sequence: 6, depth: 2, takenAtMillis: 1_764_025_800_000 }, seededRandom('parent'));
+const ref = newManifestRef({ sequence: 7, depth: 3, clockMillis: 1_764_025_812_345 }, seededRandom('ref'));
+const parent = newManifestRef({ sequence: 6, depth: 2, clockMillis: 1_764_025_800_000 }, seededRandom('parent'));
 const summary: Summary = {
   ...{ sequence: 7, depth: 3, parent: parent.name, base: parent.name, takenAtMillis: 1_764_025_812_345, epoch: 4 },
   ...{ reason: 'change', openclawVersion: '2026.9.6', files: 2, bytes: 10, changedBytes: 5, packedBytes: 99 },
@@ -149,7 +149,7 @@ test('names tell sequence, depth and time, and sort by the sequence', () => {
   const facts = fc.record({
     sequence: fc.nat(2 ** 31),
     depth: fc.nat(255),
-    takenAtMillis: fc.nat(2 ** 31).map((n) => n * 1000),
+    clockMillis: fc.nat(2 ** 31).map((n) => n * 1000),
   });
   fc.assert(
     fc.property(facts, facts, (a, b) => {

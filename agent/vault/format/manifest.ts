@@ -52,6 +52,7 @@ const summarySchema = z.strictObject({
   parent: manifestName.nullable(),
   /** The full manifest at the root of a delta's chain; null for a full one. */
   base: manifestName.nullable(),
+  /** What the clock of its writer said. */
   takenAtMillis: count,
   epoch: count,
   reason: z.enum(snapshotReasons),
@@ -214,7 +215,7 @@ function openSummary(opener: ObjectOpener, ref: ManifestRef, start: Uint8Array):
   const parsed = summarySchema.safeParse(json);
   if (!parsed.success) throw objectDamaged(ref.name, 'its first frame is no summary', parsed.error);
   const { sequence, depth, takenAtMillis } = parsed.data;
-  if (sequence !== ref.sequence || depth !== ref.depth || takenAtMillis !== ref.takenAtMillis)
+  if (sequence !== ref.sequence || depth !== ref.depth || takenAtMillis !== ref.clockMillis)
     throw objectDamaged(ref.name, 'its name and its content are at odds');
   return parsed.data;
 }

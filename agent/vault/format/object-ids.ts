@@ -16,9 +16,14 @@ export type ManifestRef = {
   readonly sequence: number;
   /** How many manifests it descends from: 0 for a full one. Those have the sequence numbers just before its own. */
   readonly depth: number;
-  /** The time the snapshot stands for. Grows with the sequence, whatever the clocks of machines say. */
-  readonly takenAtMillis: number;
+  /** What the clock of its writer said. Clocks may be wrong: when it was taken is told by history/believed-times.ts. */
+  readonly clockMillis: number;
+  /** When the bucket's own server took it, where there is one and it was listed. */
+  readonly serverMillis?: number;
 };
+
+/** What the name of a manifest tells. */
+export type ManifestFacts = Pick<ManifestRef, 'sequence' | 'depth' | 'clockMillis'>;
 
 /** The longest chain is one full manifest and this many deltas. */
 export const MAX_DEPTH = 255;
@@ -26,19 +31,19 @@ export const MAX_DEPTH = 255;
 const ANY_ID = parseManifestId('0'.repeat(16));
 
 /** A name for a manifest. The random part tells apart what two writers made of one sequence number. */
-export function newManifestRef(facts: Omit<ManifestRef, 'name'>, random: Random): ManifestRef {
-  const { sequence, depth, takenAtMillis } = facts;
-  const id = `${hex(depth, 2)}${hex(takenAtMillis, 11)}${random(2).toString('hex').slice(1)}`;
+export function newManifestRef(facts: ManifestFacts, random: Random): ManifestRef {
+  const { sequence, depth, clockMillis } = facts;
+  const id = `${hex(depth, 2)}${hex(clockMillis, 11)}${random(2).toString('hex').slice(1)}`;
   return { ...facts, name: objectAt({ kind: 'manifest', sequence, id: parseManifestId(id) }) };
 }
 
 /** Takes a name apart; undefined when it is no manifest's. */
-export function manifestRef(name: ObjectName): ManifestRef | undefined {
+export function manifestRef(name: ObjectName, serverMillis?: number): ManifestRef | undefined {
   const place = placeOf(name);
   if (place?.kind !== 'manifest') return undefined;
   const depth = Number.parseInt(place.id.slice(0, 2), 16);
-  const takenAtMillis = Number.parseInt(place.id.slice(2, 13), 16);
-  return { name, sequence: place.sequence, depth, takenAtMillis };
+  const clockMillis = Number.parseInt(place.id.slice(2, 13), 16);
+  return { name, sequence: place.sequence, depth, clockMillis, ...(serverMillis !== undefined && { serverMillis }) };
 }
 
 /** The manifests that lie in the bucket, by sequence number; all, or those of a range (both ends included). */
@@ -48,8 +53,8 @@ export async function listManifests(
   signal?: AbortSignal,
 ): Promise<ManifestRef[]> {
   const refs: ManifestRef[] = [];
-  for await (const { name } of bucket.list(range ? commonPrefix(range) : prefixes.manifest, signal)) {
-    const ref = manifestRef(name);
+  for await (const { name, serverMillis } of bucket.list(range ? commonPrefix(range) : prefixes.manifest, signal)) {
+    const ref = manifestRef(name, serverMillis);
     if (ref && (!range || (ref.sequence >= range.first && ref.sequence <= range.last))) refs.push(ref);
   }
   return refs;

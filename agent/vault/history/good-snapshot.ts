@@ -16,7 +16,7 @@ export async function withGoodSnapshot(vault: Vault, error: unknown, signal?: Ab
   if (!(error instanceof OpenCraneError) || error.code !== 'data_loss') return error;
   const good = await newestGoodBefore(vault, error.field, signal).catch(() => undefined); // the first error counts
   const mend = good
-    ? `restore ${good.name} of ${new Date(good.takenAtMillis).toISOString()}, the newest good snapshot before it ("opencrane vault recover" makes it the newest), or: ${error.mend}`
+    ? `restore snapshot ${good.sequence} (${good.name}; ${new Date(good.clockMillis).toISOString()} by the clock of its writer), the newest good snapshot before it ("opencrane vault recover" makes it the newest), or: ${error.mend}`
     : `no snapshot before it is good; ${error.mend}`;
   return new OpenCraneError(error.code, error.reason, error.message, { field: error.field, mend, cause: error.cause });
 }

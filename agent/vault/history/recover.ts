@@ -102,15 +102,15 @@ async function copyAfter(
 ): Promise<ManifestRef> {
   const { tree, summary } = await loadSnapshot(vault, of, undefined, signal);
   const last = refs.reduce((latest, ref) => (ref.sequence > latest.sequence ? ref : latest), of);
-  const takenAtMillis = refs.reduce((millis, ref) => Math.max(millis, ref.takenAtMillis + 1), clock.now());
-  const facts = { sequence: last.sequence + 1, depth: 0, takenAtMillis };
+  const facts = { sequence: last.sequence + 1, depth: 0, clockMillis: clock.now() };
   const ref = newManifestRef(facts, vault.random);
   const { rows, packs } = describeFull(tree, { set: new Map(), removed: new Set() }, tree.packs.count);
   const size = { ...measure(tree.entries), changedBytes: 0, packedBytes: 0 };
   const { openclawVersion, watch } = summary;
   const kept = watch && { watch }; // it says nothing about a loss
+  const { sequence, depth, clockMillis: takenAtMillis } = facts;
   const about = {
-    ...facts,
+    ...{ sequence, depth, takenAtMillis },
     ...kept,
     ...size,
     parent: of.name,

@@ -57,6 +57,24 @@ for (const { reason, had, has, loss, words } of rows) {
   });
 }
 
+test('a clock that was ahead for a while forgets no best, and waits for no day that is far off', () => {
+  const at = (number: number, takenAtMillis: number, files: number) => ({
+    name: name(number),
+    takenAtMillis,
+    content: content(files),
+  });
+  let watch = beginWatch(at(0, 0, 130));
+  for (const [number, hours] of [1, 9_600, 2, 3].entries())
+    watch = nextWatch(watch, name(number), at(number + 1, hours * HOUR, 100));
+  assert.notEqual(
+    nextWatch(watch, name(4), at(5, 4 * HOUR, 60)).loss,
+    null,
+    '60 of 130, the best before the clock was ahead',
+  );
+  watch = nextWatch(watch, name(4), at(5, 30 * HOUR, 100));
+  assert.deepEqual([watch.since, watch.before?.files], [30 * HOUR, 100], 'a day begins a day later');
+});
+
 test('what goes in steps of less than half is compared with the best, and the last that was whole is told', () => {
   const watches = watched([content(100), content(101), content(60), content(40)]);
   assert.deepEqual(

@@ -40,9 +40,11 @@ export function nextWatch(watch: LossWatch, last: ObjectName, next: Counted): Lo
   if (isLoss(best, content)) return { ...watch, loss: { last: watch.loss?.last ?? last, had: best, has: content } };
   const full = hasNearlyAll(best, content) ? name : watch.full;
   const isOver = takenAtMillis - watch.since > DAY;
+  // A clock that was put back begins a day anew, and forgets nothing.
+  const since = Math.min(watch.since, takenAtMillis);
   const days = isOver
     ? { best: content, since: takenAtMillis, before: watch.best }
-    : { best: bestOf(watch.best, content), since: watch.since, before: watch.before };
+    : { best: bestOf(watch.best, content), since, before: watch.before };
   return { full, ...days, loss: null };
 }
 

@@ -11,7 +11,8 @@ import { epochOf } from '../../fence/lease-record.ts';
 import { carryOutVaultCommand } from '../commands/carry-out.ts';
 import type { VaultCommandPorts } from '../commands/ports.ts';
 import { readHead } from '../format/head.ts';
-import type { ManifestRef } from '../format/object-ids.ts';
+import { listManifests, type ManifestRef } from '../format/object-ids.ts';
+import { timesOf } from '../history/find-snapshot.ts';
 import { lastEpoch, recover } from '../history/recover.ts';
 import type { Random } from '../keys/random.ts';
 import { readTenantKey, type TenantKey } from '../keys/tenant-key.ts';
@@ -82,7 +83,8 @@ async function recoverNewest(
       report('recover', 'looking for the newest good snapshot');
       const assertHeld = () => lease.assertHeld();
       const recovered = await recover(vault, sequence, { epoch: lease.epoch, assertHeld, onStep, clock }, stop);
-      const told = ({ sequence: number, takenAtMillis }: ManifestRef) => ({ sequence: number, takenAtMillis });
+      const timeOf = timesOf(await listManifests(vault.bucket, undefined, stop), clock.now());
+      const told = (ref: ManifestRef) => ({ sequence: ref.sequence, takenAtMillis: Math.round(timeOf(ref).millis) });
       return { recovered: { ...recovered, of: told(recovered.of), newest: told(recovered.newest) } };
     },
     signal,

@@ -10,6 +10,7 @@
 import type { ObjectName } from '../../bucket/bucket.ts';
 import type { PackId } from '../../bucket/layout.ts';
 import { type ManifestRef, sequenceOfPack } from '../format/object-ids.ts';
+import { livedAges } from './lived-ages.ts';
 import { keptSnapshots, type Retention } from './retention.ts';
 
 /** A manifest in the bucket. */
@@ -27,6 +28,8 @@ export type ManifestPlan = {
   readonly going: readonly (readonly ListedManifest[])[];
   /** Number of the last manifest that others descend from and that is not there; 0 when there is none. */
   readonly missing: number;
+  /** Time that does not count yet: a clock may have been ahead (lived-ages.ts). */
+  readonly doubtedMillis: number;
 };
 
 /** What decides. */
@@ -45,12 +48,10 @@ export function planManifests({ manifests, newest, orphans, retention, nowMillis
   const isOrphan = ({ ref }: ListedManifest) => orphans.has(ref.name) && !pinned.has(ref.name);
   const snapshots = listed.filter((one) => !isOrphan(one));
   const held = new Set([...pinned, newest.name]);
-  const kept = keptSnapshots(
-    snapshots.map(({ ref }) => ref),
-    retention,
-    nowMillis,
-    held,
-  );
+  const refs = snapshots.map(({ ref }) => ref);
+  const { ages, doubtedMillis } = livedAges(refs, nowMillis);
+  const aged = refs.map(({ name }, at) => ({ name, millis: 0, ageMillis: 0, ...ages[at] }));
+  const kept = keptSnapshots(aged, retention, held);
   const remaining: ListedManifest[] = [];
   const going: ListedManifest[][] = [];
   let missing = 0;
@@ -61,7 +62,7 @@ export function planManifests({ manifests, newest, orphans, retention, nowMillis
     if (rest.length > 0) going.push(rest);
     missing = Math.max(missing, lastGap(first, last, chain));
   }
-  return { remaining, orphans: listed.filter(isOrphan), going, missing };
+  return { remaining, orphans: listed.filter(isOrphan), going, missing, doubtedMillis };
 }
 
 /** Packs that nobody needs. `judged` is the last number of which it is not known what the manifests up to it need. */

@@ -4,7 +4,7 @@ import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import fc from 'fast-check';
 import type { ObjectName } from '../../bucket/bucket.ts';
 import { objectAt, parseObjectName, prefixes } from '../../bucket/layout.ts';
-import { type ManifestRef, newManifestRef, newPackId } from '../format/object-ids.ts';
+import { type ManifestRef, manifestRef, newManifestRef, newPackId } from '../format/object-ids.ts';
 import { listSnapshots } from '../history/find-snapshot.ts';
 import { seededRandom } from '../testing.ts';
 import { History, never } from '../testing-history.ts';
@@ -85,7 +85,7 @@ test('what the retention no longer keeps goes with its packs, and all that is ke
   const again = await prune(history);
   assert.deepEqual(
     { ...again, keptSnapshots: 0 },
-    { snapshots: 0, objects: 0, bytes: 0, keptSnapshots: 0, unreadable: [] },
+    { snapshots: 0, objects: 0, bytes: 0, keptSnapshots: 0, unreadable: [], doubtedMillis: 0 },
   );
 });
 
@@ -115,13 +115,46 @@ test('the newest and the pinned ones stay, and so does what they descend from', 
   const history = theDay();
   const pinned = history.taken[7]?.ref;
   assert.ok(pinned);
-  history.clock.millis += 400 * 24 * HOUR;
-  const { keptSnapshots } = await prune(history, new Set([pinned.name]));
+  const nothing = { allMillis: 0, hourlyMillis: 0, dailyMillis: 0 };
+  const request = { retention: nothing, pinned: new Set([pinned.name]), dryRun: false };
+  const { keptSnapshots } = await new Pruner(history.vault).prune(request, portsOf(history), never);
   const left = (await listSnapshots(history.vault, never)).map(({ sequence }) => sequence);
   assert.equal(left.length, keptSnapshots);
   assert.ok(left.includes(pinned.sequence) && left.includes(30));
   assert.ok(left.length <= pinned.depth + 1 + (history.taken[29]?.ref.depth ?? 0) + 1, `${left.length} are left`);
   await assertAllHold(history);
+});
+
+test('a clock that has jumped 400 days ahead removes nothing that a right one would not, before the next snapshot and after it', async () => {
+  const right = theDay();
+  await prune(right);
+  const left = right.bucket.names(prefixes.manifest);
+  const history = theDay();
+  const later = {
+    ...retention,
+    allMillis: retention.allMillis - 6 * HOUR,
+    hourlyMillis: retention.hourlyMillis - 6 * HOUR,
+  };
+  await new Pruner(history.vault).prune({ retention: later, pinned: none, dryRun: false }, portsOf(history), never);
+  const leftAfterSixHours = history.bucket.names(prefixes.manifest);
+  assert.ok(left.length > leftAfterSixHours.length && leftAfterSixHours.length > 1);
+
+  theDay();
+  history.clock.millis += 400 * 24 * HOUR;
+  const { doubtedMillis } = await prune(history);
+  assert.deepEqual(history.bucket.names(prefixes.manifest), leftAfterSixHours);
+  assert.ok(doubtedMillis > 399 * 24 * HOUR);
+
+  const ahead = await busyDay();
+  ahead.clock.millis += 400 * 24 * HOUR;
+  ahead.write('changes', 'by a clock that is ahead');
+  await ahead.snapshot();
+  await prune(ahead);
+  assert.deepEqual(
+    (await listSnapshots(ahead.vault, never)).map(({ sequence }) => sequence),
+    [...leftAfterSixHours.map((name) => manifestRef(parseObjectName(name))?.sequence), 31],
+  );
+  ahead.end();
 });
 
 test('what a snapshot left that was cut off goes once it is behind the head, and not before', async () => {
@@ -274,7 +307,7 @@ test('packs and manifests with names of ours that are not ours, and other object
   await history.snapshot();
   const random = seededRandom('strange');
   const beyond = objectAt({ kind: 'pack', id: newPackId(2, random) });
-  const strange = newManifestRef({ sequence: 2, depth: 0, takenAtMillis: 1 }, random).name;
+  const strange = newManifestRef({ sequence: 2, depth: 0, clockMillis: 1 }, random).name;
   for (const name of [beyond, strange, 'vault/packs/other', 'vault/manifests/other', 'uploads/mine'])
     history.bucket.put(name, Buffer.from('strange'));
   const before = history.bucket.names('');

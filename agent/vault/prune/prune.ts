@@ -49,6 +49,8 @@ export type Pruned = {
   readonly keptSnapshots: number;
   /** Manifests that cannot be read. They, and packs of their time or before, are not removed. */
   readonly unreadable: readonly ObjectName[];
+  /** Time by which snapshots are taken to be younger than they may be (lived-ages.ts). */
+  readonly doubtedMillis: number;
 };
 
 /** Removals under way at once. */
@@ -85,7 +87,8 @@ export class Pruner {
 
   async #prune(request: PruneRequest, ports: PrunePorts, signal: AbortSignal): Promise<Pruned> {
     const head = await checkedHead(this.#vault, signal);
-    if (!head?.newest) return { snapshots: 0, objects: 0, bytes: 0, keptSnapshots: 0, unreadable: [] };
+    if (!head?.newest)
+      return { snapshots: 0, objects: 0, bytes: 0, keptSnapshots: 0, unreadable: [], doubtedMillis: 0 };
     const pinned = request.pinned.union(await watchedBy(this.#vault, head.newest, signal));
     const plan = await this.#plan(head.newest, { ...request, pinned }, ports, signal);
     await ports.onStep('prune:planned');
@@ -100,6 +103,7 @@ export class Pruner {
       bytes: bytesOf(objects),
       keptSnapshots: plan.remaining.length,
       unreadable: plan.unreadable.map(({ name }) => name),
+      doubtedMillis: plan.doubtedMillis,
     };
   }
 
@@ -173,8 +177,8 @@ export class Pruner {
 
   async #listManifests(signal: AbortSignal): Promise<ListedManifest[]> {
     const listed: ListedManifest[] = [];
-    for await (const { name, bytes } of this.#vault.bucket.list(prefixes.manifest, signal)) {
-      const ref = manifestRef(name);
+    for await (const { name, bytes, serverMillis } of this.#vault.bucket.list(prefixes.manifest, signal)) {
+      const ref = manifestRef(name, serverMillis);
       if (ref) listed.push({ ref, bytes });
     }
     return listed;

@@ -9,7 +9,7 @@
  */
 import { OpenCraneError } from '@opencrane/kit/errors.ts';
 import type { ObjectName } from '../../bucket/bucket.ts';
-import type { ManifestRef } from '../format/object-ids.ts';
+import type { Aged } from './lived-ages.ts';
 
 /** Ages up to which snapshots are kept, in milliseconds. */
 export type Retention = {
@@ -24,20 +24,20 @@ const DAY = 24 * HOUR;
 /** All of a day, hourly for a week, daily for a month. */
 export const DEFAULT_RETENTION: Retention = { allMillis: DAY, hourlyMillis: 7 * DAY, dailyMillis: 30 * DAY };
 
+/** A snapshot, when it was taken, and how old it is. */
+export type AgedSnapshot = Aged & { readonly name: ObjectName };
+
 /** Which of these snapshots are kept; they are in the order of their numbers. The newest and the pinned ones always are. */
 export function keptSnapshots(
-  snapshots: readonly ManifestRef[],
+  snapshots: readonly AgedSnapshot[],
   retention: Retention,
-  nowMillis: number,
   pinned: ReadonlySet<ObjectName>,
 ): Set<ObjectName> {
   const { allMillis, hourlyMillis, dailyMillis } = retention;
   const kept = new Set<ObjectName>();
-  for (const [at, { name, takenAtMillis }] of snapshots.entries()) {
-    const age = nowMillis - takenAtMillis;
-    const next = snapshots[at + 1]?.takenAtMillis;
-    const isLastOf = (period: number) =>
-      next === undefined || periodOf(next, period) !== periodOf(takenAtMillis, period);
+  for (const [at, { name, millis, ageMillis: age }] of snapshots.entries()) {
+    const next = snapshots[at + 1]?.millis;
+    const isLastOf = (period: number) => next === undefined || periodOf(next, period) !== periodOf(millis, period);
     const isKept =
       next === undefined ||
       pinned.has(name) ||

@@ -49,12 +49,14 @@ async function request(state: TestState, name: ObjectName | undefined, more: Par
 test('each snapshot comes back by its time, and by its name', async () => {
   const { state, names } = await threeSnapshots();
   for (const ref of await listSnapshots(state.vault)) {
-    for (const millis of [ref.takenAtMillis, ref.takenAtMillis + 0.5])
-      assert.equal((await findSnapshot(state.vault, { by: 'time', millis }))?.name, ref.name);
+    for (const millis of [ref.clockMillis, ref.clockMillis + 0.5])
+      assert.equal((await findSnapshot(state.vault, { by: 'time', millis, nowMillis: Date.now() }))?.name, ref.name);
     await state.assertRestores(ref.name);
   }
   assert.equal((await findSnapshot(state.vault, { by: 'newest' }))?.name, names.at(-1));
-  await assert.rejects(findSnapshot(state.vault, { by: 'time', millis: 5 }), { reason: 'snapshot_not_found' });
+  await assert.rejects(findSnapshot(state.vault, { by: 'time', millis: 5, nowMillis: Date.now() }), {
+    reason: 'snapshot_not_found',
+  });
 });
 
 test('a part comes into a folder of its own: a folder becomes the root, a file lies in it', async () => {

@@ -7,7 +7,7 @@ import type { Pruned } from '../prune/prune.ts';
 import { PruneLoop } from './prune-loop.ts';
 
 const MINUTE = 60_000;
-const pruned: Pruned = { snapshots: 1, objects: 2, bytes: 3, keptSnapshots: 4, unreadable: [] };
+const pruned: Pruned = { snapshots: 1, objects: 2, bytes: 3, keptSnapshots: 4, unreadable: [], doubtedMillis: 0 };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A loop on a clock that is moved by hand; `random` 0.5 moves no moment. */

@@ -7,8 +7,8 @@ import { nextManifest } from './next-manifest.ts';
 const noon = Date.UTC(2026, 9, 1, 12);
 const midnight = Date.UTC(2026, 9, 2);
 
-function after(takenAtMillis: number, { depth = 4, fullBytes = 1_000, deltaBytes = 10 } = {}) {
-  const ref = newManifestRef({ sequence: 7, depth, takenAtMillis }, seededRandom('names'));
+function after(clockMillis: number, { depth = 4, fullBytes = 1_000, deltaBytes = 10 } = {}) {
+  const ref = newManifestRef({ sequence: 7, depth, clockMillis }, seededRandom('names'));
   return { ref, fullBytes, deltaBytes };
 }
 
@@ -24,14 +24,21 @@ const rows: { reason: string; newest: ReturnType<typeof after>; now: number; dep
   { reason: 'a day holds nothing of the day before', newest: after(midnight - 1), now: midnight, depth: 0 },
   { reason: 'the last moment of a day is of that day', newest: after(noon), now: midnight - 1, depth: 5 },
   {
-    reason: 'a clock that was put back makes no earlier snapshot, and no other day',
-    newest: after(midnight),
-    now: noon,
+    reason: 'a clock that is slowed down, or snapshots within a millisecond: time goes on',
+    newest: after(noon),
+    now: noon - 999,
     depth: 5,
-    at: midnight + 1,
+    at: noon + 1,
   },
+  {
+    reason: 'a clock that was put back says so: which of the two was wrong is for readers to judge',
+    newest: after(noon),
+    now: noon - 1_000,
+    depth: 5,
+  },
+  { reason: 'a clock that was put back by days begins a day', newest: after(midnight), now: noon, depth: 0 },
 ];
 
 for (const { reason, newest, now, depth, at } of rows) {
-  test(reason, () => assert.deepEqual(nextManifest(newest, now), { sequence: 8, depth, takenAtMillis: at ?? now }));
+  test(reason, () => assert.deepEqual(nextManifest(newest, now), { sequence: 8, depth, clockMillis: at ?? now }));
 }

@@ -70,6 +70,7 @@ export type SnapshotRequest = {
 export type SnapshotResult = {
   readonly sequence: number;
   readonly manifest: ObjectName;
+  /** By this machine's clock. */
   readonly takenAtMillis: number;
   /** Bytes of content that the vault did not have, before packing. */
   readonly changedBytes: number;
@@ -207,7 +208,7 @@ export class Snapshotter {
       await onStep('snapshot:head');
       await this.#remember(gathered);
       await onStep('snapshot:done');
-      const { sequence, name: manifest, takenAtMillis } = ref;
+      const { sequence, name: manifest, clockMillis: takenAtMillis } = ref;
       const sizes = { changedBytes, bytesUploaded: packedBytes + manifestBytes };
       return {
         sequence,

@@ -135,7 +135,7 @@ export class Tip {
   }
 
   #summary({ ref, change, reason, openclawVersion, changedBytes, packedBytes }: NextSnapshot): Summary {
-    const { sequence, depth, takenAtMillis } = ref;
+    const { sequence, depth, clockMillis: takenAtMillis } = ref;
     const newest = this.#newest;
     const base = depth === 0 ? null : (newest?.summary.base ?? newest?.ref.name ?? null);
     return {
@@ -146,12 +146,13 @@ export class Tip {
   }
 
   /** A person who brings a whole snapshot back, or says that a loss was meant, is content with what is there then. */
-  #watch({ name, takenAtMillis }: ManifestRef, change: TreeChange, reason: Summary['reason']): LossWatch {
+  #watch({ name, clockMillis: takenAtMillis }: ManifestRef, change: TreeChange, reason: Summary['reason']): LossWatch {
     const counted = { name, takenAtMillis, content: contentOf(entriesAfter(this.#tree, change)) };
     const newest = this.#newest;
     if (newest === undefined || reason === 'restore' || reason === 'accept') return beginWatch(counted);
     const { ref, summary, tree } = newest;
-    const watch = summary.watch ?? beginWatch({ ...ref, content: contentOf(tree.entries) });
+    const watch =
+      summary.watch ?? beginWatch({ name: ref.name, takenAtMillis: ref.clockMillis, content: contentOf(tree.entries) });
     return nextWatch(watch, ref.name, counted);
   }
 }

@@ -7,7 +7,7 @@ import { command } from '../../command.ts';
 import { int64 } from '../../int64.ts';
 import { reportNotStored } from '../../vault/not-stored-lines.ts';
 import { openVault } from '../../vault/open-vault.ts';
-import { snapshotRow, snapshotTitles } from '../../vault/snapshot-rows.ts';
+import { snapshotRow, snapshotTitles, wrongClocks } from '../../vault/snapshot-rows.ts';
 import { readWay, wayOptions, wayShape, wayWords } from '../../vault/way.ts';
 
 /** The command. */
@@ -43,6 +43,8 @@ export const vaultList = command({
     const list = await vault.list({ limit, beforeSequence: before });
     const rows = list.snapshots.map((snapshot) => snapshotRow(snapshot, clock.now()));
     output.table(snapshotTitles, rows, 'no snapshots');
+    const clocks = wrongClocks(list.snapshots);
+    if (clocks !== '') output.line(output.style('yellow', clocks));
     reportNotStored(output, list.notStored);
     const oldest = list.snapshots.at(-1);
     if (list.more && oldest) {

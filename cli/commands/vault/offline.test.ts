@@ -61,7 +61,14 @@ function resultWord(result: Result) {
 }
 
 const snapshot = { sequence: 41n, takenAtMillis: 1_789_000_000_000n, reason: 'change', openclawVersion: '2026.9.6' };
-const older = { ...snapshot, sequence: 12n };
+const older = { ...snapshot, sequence: 12n, clockMillis: 1_823_560_000_000n };
+const prunedResult = {
+  snapshots: 2n,
+  objects: 5n,
+  bytes: 7_000n,
+  keptSnapshots: 40n,
+  notes: ['399 days in which there was no snapshot do not count yet'],
+};
 const newest = { choice: { case: 'newest', value: true } } as const;
 
 /** Each verb: what is typed, what the program is told to do, what it answers, and the same answer through a coordinator. */
@@ -105,8 +112,8 @@ const verbs: readonly {
   {
     words: ['vault', 'prune', '--dry-run', '--retention', 'all=6h,hourly=2d,daily=14d'],
     command: { case: 'prune', value: { dryRun: true, retention: 'all=6h,hourly=2d,daily=14d' } },
-    result: { case: 'pruned', value: { snapshots: 2n, objects: 5n, bytes: 7_000n, keptSnapshots: 40n } },
-    online: { pruneVault: () => ({ pruned: { snapshots: 2n, objects: 5n, bytes: 7_000n, keptSnapshots: 40n } }) },
+    result: { case: 'pruned', value: prunedResult },
+    online: { pruneVault: () => ({ pruned: prunedResult }) },
     exitCode: 0,
   },
   {

@@ -35,10 +35,11 @@ export const vaultPrune = command({
     const { output } = context;
     const vault = await openVault(context, readWay(typed));
     const pruned = await vault.prune({ dryRun, retention });
-    const { snapshots, objects, bytes, keptSnapshots } = pruned;
+    const { snapshots, objects, bytes, keptSnapshots, notes } = pruned;
     const what = `${snapshots} snapshots, ${objects} objects, ${formatBytes(bytes)}`;
     const did = dryRun ? 'would remove' : `${output.style('green', '✔')} removed`;
     output.line(`${did} ${what}; ${keptSnapshots} snapshots stay`);
+    for (const note of notes) output.line(output.style('yellow', note));
     output.document(toJson(SnapshotsPrunedSchema, pruned));
   },
 });

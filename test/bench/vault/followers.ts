@@ -44,10 +44,7 @@ export function followByAgent(root: string, folder: string, compileCache: string
 /** The moment that a snapshot stands for is in its name. */
 function newestSnapshot(bucket: string): number {
   const names = entriesOf(join(bucket, 'vault', 'manifests'));
-  return Math.max(
-    0,
-    ...names.map((name) => manifestRef(parseObjectName(`vault/manifests/${name}`))?.takenAtMillis ?? 0),
-  );
+  return Math.max(0, ...names.map((name) => manifestRef(parseObjectName(`vault/manifests/${name}`))?.clockMillis ?? 0));
 }
 
 /** Litestream with what it chooses by itself, to a folder. */
