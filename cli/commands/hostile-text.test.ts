@@ -32,7 +32,6 @@ const silent: ReadonlySet<string> = new Set([
   'tenant restart',
   'runtime unpin',
   'vault snapshot',
-  'vault prune',
   'vault export',
   'vault recover',
   'vault rotate-key',

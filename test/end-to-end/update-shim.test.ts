@@ -17,7 +17,11 @@ before(async () => {
   const { runtimes } = coordinator.clients;
   // A tenant that stays where a pin was taken away is how an unpinned one comes to be at an older version.
   await coordinator.clients.tenants.createTenant({ name: 'jente' });
-  const { revision } = await runtimes.pinRuntime({ scope, version: versions.previous, reason: 'to begin with\u001b[2J' });
+  const { revision } = await runtimes.pinRuntime({
+    scope,
+    version: versions.previous,
+    reason: 'to begin with\u001b[2J',
+  });
   await settled(coordinator.clients, 'jente', Kind.RUNTIME, revision?.revision ?? 0n);
 });
 
